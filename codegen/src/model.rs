@@ -1,0 +1,477 @@
+//! The board as the rest of the generator sees it: values that have been checked.
+//!
+//! Holds no `Spanned`, no unset default, no name that must still be looked up. Each fact carries an
+//! [`Origin`], so that plans, tables and fault reports can name the line it came from.
+
+use paging::{Frame, FrameRange, Ipa, PhysAddr};
+
+/// Where a fact was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// One-based line of the board file.
+    Line(u32),
+    /// One-based line of the file that the board names with `base =`.
+    BaseLine(u32),
+    /// The documented default of a key that neither file sets.
+    Default,
+}
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The checked value.
+    pub value: T,
+    /// Where it was written.
+    pub from: Origin,
+}
+
+/// One board: everything the planner needs, nothing it must check again.
+#[derive(Clone, Debug)]
+pub struct Board {
+    /// `platform.name`; equals the file's stem.
+    pub name: String,
+    /// `platform.model`: what a person calls the machine.
+    pub model: String,
+    /// `platform.compatible`, most specific first.
+    pub compatible: Vec<String>,
+    /// Instruction set, entry formats and boot chain.
+    pub arch: Arch,
+    /// The board file as diagnostics print it, for example `platforms/qemu-arm64.toml`.
+    pub file: String,
+    /// The file named by `base =`, printed the same way.
+    pub base_file: Option<String>,
+    /// RAM, reserved ranges, physical address width.
+    pub memory: Memory,
+    /// Processors in logical order; the first boots.
+    pub cpus: Cpus,
+    /// Interrupt controller.
+    pub irq: Irq,
+    /// Timer interrupts.
+    pub timer: Timer,
+    /// Where the hypervisor's own lines go.
+    pub console: Console,
+    /// How the image is entered.
+    pub boot: Boot,
+    /// How the machine is switched off.
+    pub power_off: Sourced<PowerOff>,
+    /// Sizes and places the planner works with.
+    pub layout: Layout,
+    /// Which RAM the hypervisor maps by default.
+    pub directmap: Sourced<DirectmapPolicy>,
+    /// Guests, in file order.
+    pub domains: Vec<Domain>,
+    /// Devices that a domain may own.
+    pub devices: Vec<Device>,
+    /// How `xtask run` starts it; `None` where no emulator is known.
+    pub emulator: Option<Emulator>,
+}
+
+/// Instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arch {
+    /// AArch64 at EL2: VMSAv8-64, 4 KiB granule, 48-bit addresses.
+    Aarch64,
+    /// x86-64 long mode with four levels, hypervisor in the upper half.
+    X86_64,
+}
+
+/// `[memory]`.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Banks sorted by base, merged where they touch, disjoint.
+    pub banks: Vec<RamBank>,
+    /// Ranges of RAM nobody may use; sorted, may overlap each other.
+    pub reserved: Vec<Reserved>,
+    /// `memory.pa-bits-min`: physical address bits the board needs, 32..=52.
+    pub pa_bits: Sourced<u8>,
+}
+
+/// `[[memory.bank]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RamBank {
+    /// Whole frames.
+    pub frames: FrameRange,
+    /// The `base` key.
+    pub from: Origin,
+}
+
+/// `[[memory.reserved]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// `name`.
+    pub name: String,
+    /// Whole frames, rounded outward.
+    pub frames: FrameRange,
+    /// Whether the hypervisor may map it.
+    pub kind: ReservedKind,
+    /// Who keeps it.
+    pub owner: ReservedOwner,
+    /// The `base` key.
+    pub from: Origin,
+}
+
+/// `memory.reserved.kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservedKind {
+    /// Never mapped.
+    NoMap,
+    /// May be mapped, never allocated.
+    Reserved,
+    /// No RAM here although a bank says so.
+    Hole,
+}
+
+/// `memory.reserved.owner`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservedOwner {
+    /// Secure firmware.
+    El3,
+    /// A vendor's hypervisor.
+    VendorHyp,
+    /// Another processor on the chip.
+    Coprocessor,
+    /// The boot loader, until the hypervisor has read what it left.
+    Bootloader,
+    /// The person who wrote the file.
+    User,
+}
+
+/// `[cpu]`.
+#[derive(Clone, Debug)]
+pub struct Cpus {
+    /// How secondaries start.
+    pub enable: Sourced<EnableMethod>,
+    /// In logical order.
+    pub cores: Vec<Core>,
+}
+
+/// `cpu.enable-method`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnableMethod {
+    /// PSCI CPU_ON (Arm DEN 0022).
+    Psci(Conduit),
+    /// INIT-SIPI-SIPI through the planned trampoline frame.
+    Sipi,
+    /// One CPU only.
+    None,
+}
+
+/// `cpu.psci.conduit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conduit {
+    /// SMC #0.
+    Smc,
+    /// HVC #0.
+    Hvc,
+}
+
+/// `[[cpu.core]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Core {
+    /// AArch64: MPIDR_EL1 affinity fields, bit 31 masked. x86: APIC id.
+    pub id: u64,
+    /// `type`, for reports.
+    pub kind: String,
+    /// The `mpidr` or `apic-id` key.
+    pub from: Origin,
+}
+
+/// A range of device registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mmio {
+    /// First byte; keeps its offset inside the page.
+    pub base: PhysAddr,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// The key that holds it.
+    pub from: Origin,
+}
+
+/// `[irq]`.
+#[derive(Clone, Debug)]
+pub enum Irq {
+    /// GICv2 (Arm IHI 0048).
+    GicV2 {
+        /// Distributor.
+        gicd: Mmio,
+        /// CPU interface.
+        gicc: Mmio,
+        /// Virtual interface control, when the chip has it.
+        gich: Option<Mmio>,
+        /// Virtual CPU interface, when the chip has it.
+        gicv: Option<Mmio>,
+        /// Message frames.
+        v2m: Vec<Mmio>,
+        /// INTID of the maintenance interrupt.
+        maintenance_intid: u32,
+    },
+    /// GICv3 or v4 (Arm IHI 0069).
+    GicV3 {
+        /// Distributor.
+        gicd: Mmio,
+        /// Redistributor windows.
+        gicr: Vec<Mmio>,
+        /// Interrupt translation services.
+        its: Vec<Mmio>,
+        /// INTID of the maintenance interrupt.
+        maintenance_intid: u32,
+    },
+    /// Local APIC and I/O APICs.
+    Apic {
+        /// Local APIC page.
+        lapic: Mmio,
+        /// I/O APIC pages.
+        ioapic: Vec<Mmio>,
+    },
+}
+
+/// `[timer]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// Arm generic timer: absolute INTIDs.
+    ArmGeneric {
+        /// Secure physical.
+        sec_phys: u32,
+        /// Non-secure EL1 physical.
+        phys: u32,
+        /// Virtual.
+        virt: u32,
+        /// Non-secure EL2 physical.
+        hyp_phys: u32,
+    },
+    /// Time-stamp counter.
+    Tsc,
+}
+
+/// `[console]`.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// Where its registers are.
+    pub place: ConsolePlace,
+    /// How a byte is sent, as data.
+    pub uart: Uart,
+    /// The `kind` key.
+    pub from: Origin,
+}
+
+/// Where a console's registers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsolePlace {
+    /// Memory-mapped.
+    Mmio(Mmio),
+    /// x86 I/O ports starting here.
+    Port(u16),
+    /// No console: lines go to a ring in RAM.
+    None,
+}
+
+/// A UART driven by polling two registers (reference: each kind's documentation in `uart.rs`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uart {
+    /// `kind`, for reports.
+    pub kind: String,
+    /// Transmit register.
+    pub tx: UartRegister,
+    /// Status register.
+    pub ready: UartRegister,
+    /// Bits of the status register that matter.
+    pub ready_mask: u32,
+    /// Their value when a byte may be written.
+    pub ready_value: u32,
+    /// Registers written once before the first byte: (register, value).
+    pub init: Vec<(UartRegister, u32)>,
+}
+
+/// One register of a polled UART.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UartRegister {
+    /// Bytes from the console's base; for ports, ports from the base.
+    pub offset: u16,
+    /// Access width.
+    pub width: Width,
+}
+
+/// Access width of a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// 1 byte.
+    Byte,
+    /// 2 bytes.
+    Half,
+    /// 4 bytes.
+    Word,
+}
+
+/// `[boot]`.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    /// Image format the loader sees.
+    pub entry: BootEntry,
+    /// Where the image is loaded.
+    pub load: Placement<PhysAddr>,
+    /// AArch64: exception level the loader enters at; checked at start.
+    pub entry_el: Sourced<u8>,
+    /// x86: the frame below 1 MiB that secondaries start in.
+    pub trampoline: Placement<Frame>,
+}
+
+/// `boot.entry`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootEntry {
+    /// arm64 `Image` header (Linux Documentation/arch/arm64/booting).
+    LinuxImage,
+    /// PVH note and multiboot2 header in one ELF.
+    Pvh,
+}
+
+/// A place that is given or left to the planner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement<T> {
+    /// Written in the file.
+    At(T, Origin),
+    /// `"auto"`.
+    Auto(Origin),
+}
+
+/// `platform.power-off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PowerOff {
+    /// PSCI SYSTEM_OFF through the CPU conduit.
+    Psci,
+    /// One write to an I/O port.
+    Port {
+        /// Port number.
+        port: u16,
+        /// Access width.
+        width: Width,
+        /// Value written.
+        value: u32,
+    },
+    /// One write to a device register.
+    Mmio {
+        /// Register address.
+        address: PhysAddr,
+        /// Access width.
+        width: Width,
+        /// Value written.
+        value: u32,
+    },
+}
+
+/// `[layout]`.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Extents of the release image.
+    pub release: Extents,
+    /// Extents of the debug image.
+    pub debug: Extents,
+    /// Bytes of one CPU's stack, whole pages.
+    pub stack_bytes: Sourced<u64>,
+    /// Fixmap slots.
+    pub fixmap_slots: Sourced<u32>,
+    /// PMAP slots.
+    pub pmap_slots: Sourced<u32>,
+    /// Slots of the window onto what firmware left (device tree, boot information).
+    pub firmware_slots: Sourced<u32>,
+    /// Map cache slots of one CPU.
+    pub mapcache_slots: Sourced<u32>,
+    /// Where the hypervisor's image window starts, or auto.
+    pub image_base: Placement<paging::VirtAddr>,
+}
+
+/// Bytes reserved for each section of the image; whole pages.
+#[derive(Clone, Debug)]
+pub struct Extents {
+    /// Code.
+    pub text: Sourced<u64>,
+    /// Constants.
+    pub rodata: Sourced<u64>,
+    /// Variables, zeroed or not.
+    pub data: Sourced<u64>,
+}
+
+/// `directmap.policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectmapPolicy {
+    /// All RAM mapped in the window.
+    Full,
+    /// The window exists, RAM appears in it only while the heap uses it.
+    OnDemand,
+    /// No window.
+    None,
+}
+
+/// `[[domain]]`.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    /// `name`.
+    pub name: String,
+    /// Virtual CPUs.
+    pub vcpus: Sourced<u32>,
+    /// Where the guest sees its memory.
+    pub ipa: Ipa,
+    /// How much it gets, bytes, a multiple of 2 MiB.
+    pub memory_bytes: u64,
+    /// Where that lies in RAM, 2 MiB aligned.
+    pub memory_at: Placement<PhysAddr>,
+    /// Origin of the `memory` key.
+    pub memory_from: Origin,
+    /// Guest kernel.
+    pub kernel: Sourced<Kernel>,
+    /// Bytes reserved for it.
+    pub kernel_max: Sourced<u64>,
+    /// Kernel command line (`/chosen/bootargs`).
+    pub command_line: String,
+    /// Guest console.
+    pub console: Sourced<GuestConsole>,
+    /// Names of `[[device]]` it owns, resolved to indices into [`Board::devices`].
+    pub devices: Vec<usize>,
+    /// The `name` key.
+    pub from: Origin,
+}
+
+/// `domain.kernel`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// The payload that xtask builds.
+    Payload,
+    /// A file, relative to the board file.
+    File(String),
+}
+
+/// `domain.console`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestConsole {
+    /// Console hypercalls.
+    Hypercall,
+    /// None.
+    None,
+}
+
+/// `[[device]]`.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// `name`.
+    pub name: String,
+    /// Register windows.
+    pub mmio: Vec<Mmio>,
+    /// INTIDs.
+    pub irqs: Vec<u32>,
+    /// The `name` key.
+    pub from: Origin,
+}
+
+/// `[emulator]`.
+#[derive(Clone, Debug)]
+pub struct Emulator {
+    /// `-M`.
+    pub machine: String,
+    /// `-cpu`; the machine's own when absent.
+    pub cpu: Option<String>,
+    /// `-m`, bytes.
+    pub memory_bytes: u64,
+    /// Which `-serial` carries the console.
+    pub serial: u32,
+    /// Further arguments, verbatim.
+    pub extra: Vec<String>,
+}
