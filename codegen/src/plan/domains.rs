@@ -1,0 +1,191 @@
+//! Domains: how many bits and tables their stage 2 takes, where their memory and files lie.
+//!
+//! Never places two domains' memory in one range, nor any of it where the hypervisor is.
+
+use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES, PhysAddr, Stage2};
+
+use super::interval::Owner;
+use super::parts::{Blob, BlobKind, PlannedDomain};
+use super::physical::{Physical, span};
+use super::refusal::Refusal;
+use crate::diagnostic::{Radix, human_bytes};
+use crate::model::{Arch, Board, Domain, Placement};
+
+/// Where a kernel starts in its domain's memory: Linux Documentation/arch/arm64/booting asks for a 2 MiB
+/// aligned base with `text_offset` 0; the block below stays free for what a loader puts there.
+const KERNEL_OFFSET_BYTES: u64 = 2 << 20;
+
+/// The device tree's place at the end of a domain's memory.
+pub(crate) const DEVICE_TREE_BYTES: u64 = 64 << 10;
+
+/// What stage-2 leaves map, and so the alignment of a domain's memory.
+const BLOCK_BYTES: u64 = Level::L2.entry_bytes();
+
+/// How a domain's stage 2 is shaped.
+#[derive(Clone, Copy)]
+pub(super) struct Stage2Shape {
+    pub(super) ipa_bits: u8,
+    pub(super) frames: u64,
+}
+
+impl Stage2Shape {
+    /// Bits: what one level-1 root translates, or what the machine has, or what the memory needs. Frames: the
+    /// root and every table on the way to a 2 MiB block of the memory.
+    pub(super) fn of(board: &Board, domain: &Domain) -> Stage2Shape {
+        let last = domain.ipa.get().saturating_add(domain.memory_bytes.saturating_sub(1));
+        let needed = (u64::BITS - last.leading_zeros()) as u8;
+        // Nested paging walks from the same level as the host (AMD APM volume 2, "Nested Paging").
+        let (ipa_bits, root) = match board.arch {
+            Arch::X86_64 => (48, Level::L0),
+            Arch::Aarch64 => {
+                let bits = board.memory.pa_bits.value.clamp(31, 39).max(needed);
+                (bits, Stage2::start_level(bits))
+            }
+        };
+        let touched = |level: Level| last / level.entry_bytes() - domain.ipa.get() / level.entry_bytes() + 1;
+        let frames = match root {
+            Level::L0 => 1 + touched(Level::L0) + touched(Level::L1),
+            Level::L1 => 1 + touched(Level::L1),
+            Level::L2 | Level::L3 => 1,
+        };
+        Stage2Shape { ipa_bits, frames }
+    }
+}
+
+/// Frames of stage-2 tables of each domain.
+pub(super) fn pools(board: &Board) -> Vec<u64> {
+    board.domains.iter().map(|domain| Stage2Shape::of(board, domain).frames).collect()
+}
+
+/// Claims the memory of the domains whose place is given.
+pub(super) fn place_given(board: &Board, physical: &mut Physical<'_>, refusals: &mut Vec<Refusal>) -> Vec<Option<PhysAddr>> {
+    let place = |domain: &Domain| match domain.memory_at {
+        Placement::Auto(_) => None,
+        Placement::At(base, from) => {
+            let range = span(base, domain.memory_bytes);
+            let name = format!("memory of domain {}", domain.name);
+            if !physical.is_ram(&range) {
+                refusals.push(outside_ram(domain, base, physical));
+                return None;
+            }
+            match physical.claim(range, Owner::new(name, from), "E0602") {
+                Ok(()) => Some(base),
+                Err(refusal) => {
+                    refusals.push(refusal.help(free_place(domain, physical)));
+                    None
+                }
+            }
+        }
+    };
+    board.domains.iter().map(place).collect()
+}
+
+/// Claims the lowest holes for the others.
+pub(super) fn place_auto(
+    board: &Board,
+    given: Vec<Option<PhysAddr>>,
+    physical: &mut Physical<'_>,
+    refusals: &mut Vec<Refusal>,
+) -> Vec<PhysAddr> {
+    let mut places = Vec::new();
+    for (domain, given) in board.domains.iter().zip(given) {
+        let from = match domain.memory_at {
+            Placement::At(..) => {
+                places.extend(given);
+                continue;
+            }
+            Placement::Auto(_) => domain.memory_from,
+        };
+        match hole(domain, physical) {
+            Some(base) => {
+                let owner = Owner::new(format!("memory of domain {}", domain.name), from);
+                let range = span(base, domain.memory_bytes);
+                physical.claim(range, owner, "E0602").expect("a hole is free");
+                places.push(base);
+            }
+            None => refusals.push(no_hole(domain, physical)),
+        }
+    }
+    places
+}
+
+fn hole(domain: &Domain, physical: &Physical<'_>) -> Option<PhysAddr> {
+    let end = PhysAddr::new(u64::MAX);
+    physical.lowest_hole(physical.floor(), end, BLOCK_BYTES, |_| domain.memory_bytes)
+}
+
+/// Domains and their blobs, once each has its memory and its tables.
+pub(super) fn assemble(board: &Board, places: &[PhysAddr], pools: &[FrameRange]) -> (Vec<PlannedDomain>, Vec<Blob>) {
+    let mut blobs = Vec::new();
+    let mut domains = Vec::new();
+    for (number, ((domain, base), tables)) in board.domains.iter().zip(places).zip(pools).enumerate() {
+        let mut blob = |suffix: &str, offset: u64, max_bytes, kind, from| {
+            blobs.push(Blob {
+                name: format!("{}.{suffix}", domain.name),
+                base: PhysAddr::new(base.get() + offset),
+                ipa: Ipa::new(domain.ipa.get() + offset),
+                max_bytes,
+                domain: number,
+                kind,
+                from,
+            });
+            blobs.len() - 1
+        };
+        let tree_offset = domain.memory_bytes - DEVICE_TREE_BYTES;
+        let max = &domain.kernel_max;
+        let kernel = blob("kernel", KERNEL_OFFSET_BYTES, max.value, BlobKind::Kernel, max.from);
+        let device_tree = blob("device-tree", tree_offset, DEVICE_TREE_BYTES, BlobKind::DeviceTree, domain.from);
+        domains.push(PlannedDomain {
+            name: domain.name.clone(),
+            vmid: u16::try_from(number + 1).expect("domains are fewer than VMIDs"),
+            vcpus: domain.vcpus.value,
+            ipa: domain.ipa,
+            memory: FrameRange::new(Frame::containing(*base), domain.memory_bytes / PAGE_BYTES),
+            ipa_bits: Stage2Shape::of(board, domain).ipa_bits,
+            tables: *tables,
+            kernel,
+            device_tree,
+            console: domain.console.value,
+            from: domain.from,
+        });
+    }
+    (domains, blobs)
+}
+
+fn free_place(domain: &Domain, physical: &Physical<'_>) -> String {
+    match hole(domain, physical) {
+        Some(base) => format!("place it at {base}, or leave the place to the planner"),
+        None => match physical.largest_hole(BLOCK_BYTES) {
+            Some(gap) => format!("no hole is large enough: {} are free at {}", human_bytes(gap.end.get() - gap.start.get()), gap.start),
+            None => "no RAM is free".into(),
+        },
+    }
+}
+
+fn outside_ram(domain: &Domain, base: PhysAddr, physical: &Physical<'_>) -> Refusal {
+    let message = format!(
+        "memory of domain {} {} does not lie in one bank of RAM",
+        domain.name,
+        Radix::Hex.range(base.get(), domain.memory_bytes),
+    );
+    let from = match domain.memory_at {
+        Placement::At(_, from) | Placement::Auto(from) => from,
+    };
+    Refusal::new("E0601", message, from, "memory").help(free_place(domain, physical))
+}
+
+fn no_hole(domain: &Domain, physical: &Physical<'_>) -> Refusal {
+    let message = format!(
+        "no free 2 MiB aligned range of RAM holds the {} of domain {}",
+        human_bytes(domain.memory_bytes),
+        domain.name
+    );
+    let help = match physical.largest_hole(BLOCK_BYTES) {
+        Some(gap) => {
+            let bytes = (gap.end.get() - gap.start.get()) / BLOCK_BYTES * BLOCK_BYTES;
+            format!("give it at most {}: the largest hole starts at {}", human_bytes(bytes), gap.start)
+        }
+        None => "free some RAM".into(),
+    };
+    Refusal::new("E0603", message, domain.memory_from, "memory").help(help)
+}
