@@ -14,7 +14,7 @@ mod madt;
 #[cfg(test)]
 mod tests;
 
-pub use madt::{Madt, Processor};
+pub use madt::Processor;
 
 /// Longest table this reader believes; a MADT of 4,096 x2APIC entries needs 64 KiB.
 pub const TABLE_BYTES_MAX: u32 = 1 << 20;
@@ -105,7 +105,7 @@ pub fn processors(
     memory: &mut impl PhysicalMemory,
     root: RootTable,
     each: impl FnMut(Processor),
-) -> Result<Madt, AcpiError> {
+) -> Result<(), AcpiError> {
     let (at, signature, pointer_bytes) = match root {
         RootTable::Rsdt(at) => (at, b"RSDT", 4),
         RootTable::Xsdt(at) => (at, b"XSDT", 8),

@@ -19,8 +19,8 @@ use super::interrupts;
 use super::per_cpu;
 use super::shootdown;
 use super::smp::{MAILBOX, Mailbox};
-use crate::board::types::ConsolePlace;
-use crate::board::{BOOT, CONSOLE, SECTIONS};
+use crate::board::types::{ConsolePlace, PowerOff, Width};
+use crate::board::{BOOT, CONSOLE, POWER_OFF, SECTIONS};
 use crate::boot;
 use crate::cpu::CpuIndex;
 
@@ -38,6 +38,12 @@ const CONSOLE_PORT: u16 = match CONSOLE.place {
     ConsolePlace::Mmio { .. } | ConsolePlace::None => 0,
 };
 
+/// Where and what to write to switch off; port zero where it takes anything else.
+const POWER_PORT: (u16, u16) = match POWER_OFF {
+    PowerOff::Port { port, width: Width::Half, value } => (port, value as u16),
+    PowerOff::Port { .. } | PowerOff::Mmio { .. } | PowerOff::PsciSmc | PowerOff::PsciHvc => (0, 0),
+};
+
 global_asm!(
     include_str!("entry.s"),
     to_physical = const TO_PHYSICAL,
@@ -52,11 +58,13 @@ global_asm!(
     turn_on_root = const TURN_ON_ROOT,
     boot_root = const BOOT.boot_root.address().get(),
     stack_top = const interrupts::STACK_TOP.get() as i64,
-    has_port = const CONSOLE_PORT,
+    console_port = const CONSOLE_PORT,
     port_ready = const CONSOLE_PORT + CONSOLE.ready.offset,
     port_tx = const CONSOLE_PORT + CONSOLE.tx.offset,
     ready_mask = const CONSOLE.ready_mask & 0xff,
     ready_value = const CONSOLE.ready_value & 0xff,
+    power_port = const POWER_PORT.0,
+    power_value = const POWER_PORT.1,
     mailbox = sym MAILBOX,
     mailbox_apic_id = const offset_of!(Mailbox, apic_id),
     mailbox_root = const offset_of!(Mailbox, root),

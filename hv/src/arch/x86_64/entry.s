@@ -109,10 +109,11 @@ secondary_entry:
     xor ebp, ebp
     jmp turn_on
 
-// ESI: message. Sends it by polling the console's ports, if it has ports, and stops.
+// ESI: message. Sends it by polling the console's ports, where it has ports; then switches the machine off, where that
+// takes one 16-bit write to a port; then stops.
 refuse:
-    mov ecx, {has_port}
-    jecxz stop
+    mov ecx, {console_port}
+    jecxz power_off
 next_byte:
     mov edx, {port_ready}
 poll:
@@ -122,10 +123,16 @@ poll:
     jne poll
     lodsb
     test al, al
-    jz stop
+    jz power_off
     mov edx, {port_tx}
     out dx, al
     jmp next_byte
+power_off:
+    mov edx, {power_port}
+    test edx, edx
+    jz stop
+    mov eax, {power_value}
+    out dx, ax
 stop:
     hlt
     jmp stop

@@ -8,6 +8,7 @@ use super::acpi::{self, AcpiError};
 use super::cpu;
 use super::handover::{self, HandoverError, Protocol};
 use super::physical::{PhysicalMemory, Unreadable};
+use crate::board;
 use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
 
 /// What the entry code was given.
@@ -25,6 +26,11 @@ pub fn facts(handoff: &Handoff, window: &mut FirmwareWindow) -> Result<Facts, Fi
         Protocol::Pvh => "start info",
         Protocol::Multiboot2 => "boot information",
     };
+    let start = board::BOOT.load.get();
+    // Loaders keep clear of what they load, which ends before the stacks.
+    if (start..start + board::BOOT.footprint_bytes).contains(&handoff.at.get()) {
+        return Err(FirmwareError::Covered { at: handoff.at });
+    }
     let mut memory = Windowed { window, pa_bits: cpu::pa_bits() };
     let handover = handover::read(&mut memory, handoff.protocol, handoff.at)?;
     let cpus = handover.rsdp.map(|rsdp| processors(&mut memory, rsdp)).transpose()?;

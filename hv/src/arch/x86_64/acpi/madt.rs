@@ -1,25 +1,18 @@
-//! The Multiple APIC Description Table: local APICs, and where their registers are.
+//! The Multiple APIC Description Table: the processors in it.
 //!
-//! Knows the three structures that matter here and steps over the others. Layouts: ACPI Specification 6.5, "Processor
-//! Local APIC Structure", "Local APIC Address Override Structure", "Processor Local x2APIC Structure".
+//! Knows the two structures that name one and steps over the others. Layouts: ACPI Specification 6.5, "Processor Local
+//! APIC Structure", "Processor Local x2APIC Structure".
 
 use paging::PhysAddr;
 
 use super::AcpiError;
-use crate::arch::x86_64::physical::{PhysicalMemory, behind, read_array, u32_at, u64_at};
+use crate::arch::x86_64::physical::{PhysicalMemory, behind, read_array, u32_at};
 
 /// First interrupt controller structure, bytes from the start of the table.
 const STRUCTURES: u64 = 44;
 
 /// Local APIC flags, Enabled, bit 0: ready for use.
 const ENABLED: u32 = 1;
-
-/// What the table says beside the processors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Madt {
-    /// Page of the local APIC's registers.
-    pub lapic: PhysAddr,
-}
 
 /// One enabled processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +27,11 @@ pub(super) fn read(
     table: PhysAddr,
     bytes: u32,
     mut each: impl FnMut(Processor),
-) -> Result<Madt, AcpiError> {
+) -> Result<(), AcpiError> {
     let total = u64::from(bytes);
     if total < STRUCTURES {
         return Err(AcpiError::Length { at: table, bytes });
     }
-    let fixed: [u8; 8] = read_array(memory, behind(table, 36)?)?;
-    let mut madt = Madt { lapic: PhysAddr::new(u64::from(u32_at(&fixed, 0))) };
     let mut offset = STRUCTURES;
     while offset + 2 <= total {
         let at = behind(table, offset)?;
@@ -49,10 +40,10 @@ pub(super) fn read(
         if length < 2 || u64::from(length) > rest {
             return Err(AcpiError::Length { at, bytes: u32::from(length) });
         }
-        structure(memory, at, (kind, length), &mut madt, &mut each)?;
+        structure(memory, at, (kind, length), &mut each)?;
         offset += u64::from(length);
     }
-    Ok(madt)
+    Ok(())
 }
 
 /// Takes what one structure says; a known type with another length is refused.
@@ -60,7 +51,6 @@ fn structure(
     memory: &mut impl PhysicalMemory,
     at: PhysAddr,
     (kind, length): (u8, u8),
-    madt: &mut Madt,
     each: &mut impl FnMut(Processor),
 ) -> Result<(), AcpiError> {
     match (kind, length) {
@@ -71,11 +61,6 @@ fn structure(
                 each(Processor { apic_id: u32::from(bytes[3]) });
             }
         }
-        // Type 5, Local APIC Address Override: address at 4.
-        (5, 12) => {
-            let bytes: [u8; 12] = read_array(memory, at)?;
-            madt.lapic = PhysAddr::new(u64_at(&bytes, 4));
-        }
         // Type 9, Processor Local x2APIC: x2APIC ID at 4, flags at 8.
         (9, 16) => {
             let bytes: [u8; 16] = read_array(memory, at)?;
@@ -83,7 +68,7 @@ fn structure(
                 each(Processor { apic_id: u32_at(&bytes, 4) });
             }
         }
-        (0 | 5 | 9, _) => return Err(AcpiError::Length { at, bytes: u32::from(length) }),
+        (0 | 9, _) => return Err(AcpiError::Length { at, bytes: u32::from(length) }),
         _ => {}
     }
     Ok(())

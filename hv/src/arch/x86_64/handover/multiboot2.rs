@@ -3,6 +3,8 @@
 //! Uses the memory map and the copies of ACPI's root pointer; steps over the rest. Layout: Multiboot2 Specification
 //! version 2.0, "Boot information format".
 
+use core::ops::RangeInclusive;
+
 use arrayvec::ArrayVec;
 use paging::{FrameRange, PhysAddr};
 
@@ -10,8 +12,8 @@ use super::{Handover, HandoverError, MAP_ENTRIES_MAX, keep_ram};
 use crate::firmware::RAM_RANGES_MAX;
 use crate::arch::x86_64::physical::{PhysicalMemory, behind, read_array, u32_at, u64_at};
 
-/// Longest boot information believed.
-const INFO_BYTES_MAX: u32 = 1 << 20;
+/// Lengths of boot information that are believed: from the fixed part and an end tag up.
+const INFO_BYTES: RangeInclusive<u32> = 16..=1 << 20;
 
 /// Tag types.
 const END: u32 = 0;
@@ -26,7 +28,7 @@ const TAG_HEADER_BYTES: u64 = 8;
 pub(super) fn read(memory: &mut impl PhysicalMemory, at: PhysAddr) -> Result<Handover, HandoverError> {
     let fixed: [u8; 8] = read_array(memory, at)?;
     let total = u32_at(&fixed, 0);
-    if total < 16 || total > INFO_BYTES_MAX || !at.get().is_multiple_of(8) {
+    if !INFO_BYTES.contains(&total) || !at.is_aligned_to(8) {
         return Err(HandoverError::Length { at, length: total });
     }
     let mut ram = None;
