@@ -2,14 +2,17 @@
 //!
 //! Shows a plan and adds nothing to it.
 
-use std::fmt::Write as _;
+mod text;
 
 use paging::{PhysAddr, VirtAddr};
 use serde::Serialize;
 
-use crate::diagnostic::human_bytes;
-use crate::model::{DirectmapPolicy, Origin};
+use crate::model::{Arch, DirectmapPolicy, Origin};
 use crate::plan::{Access, Flavour, Plan, RootKind};
+
+pub use text::text;
+
+use text::size;
 
 /// Everything a memory map says, as text.
 #[derive(Clone, Debug, Serialize)]
@@ -170,69 +173,6 @@ pub fn json(plan: &Plan) -> String {
     map.expect("a map is strings and numbers") + "\n"
 }
 
-/// The map as aligned text.
-pub fn text(plan: &Plan) -> String {
-    let map = memory_map(plan);
-    let mut text = format!(
-        "{} ({}): {} at {} ({}), directmap {}\n",
-        map.board,
-        map.model,
-        map.footprint,
-        map.load,
-        map.load_from,
-        map.policy
-    );
-    let range = |row: &Range| [row.base.clone(), row.end.clone(), row.size.clone(), row.access.into(), row.name.clone(), row.shows.clone(), row.from.clone()];
-    for (title, rows) in [("physical", &map.physical), ("virtual", &map.regions), ("turn-on root", &map.turn_on)] {
-        let rows: Vec<_> = rows.iter().map(range).collect();
-        let columns = columns(&rows);
-        text.push_str(&format!("\n{title}\n{columns}"));
-    }
-    text.push_str(&format!("\nimage: {} of extents, {} of its window left\n", map.extents, map.slack));
-    text
-}
-
-/// Rows with every column as wide as its widest cell; sizes to the right.
-fn columns<const N: usize>(rows: &[[String; N]]) -> String {
-    const SIZE: usize = 2;
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let written = match column {
-                SIZE => write!(line, "  {cell:>width$}"),
-                _ => write!(line, "  {cell:<width$}"),
-            };
-            written.expect("strings take all text");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-/// An exact size, or a rounded one where the exact number would be unreadable.
-fn size(bytes: u64) -> String {
-    let exact = human_bytes(bytes);
-    if exact.len() <= "1023 KiB".len() {
-        return exact;
-    }
-    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20)];
-    match units.into_iter().find(|(_, shift)| bytes >> shift != 0) {
-        Some((unit, shift)) => {
-            let tenths = (u128::from(bytes) * 10) >> shift;
-            format!("≈{}.{} {unit}", tenths / 10, tenths % 10)
-        }
-        None => exact,
-    }
-}
-
 /// An origin as editors open it.
 fn place(plan: &Plan, from: Origin) -> String {
     let board = &plan.board;
@@ -294,17 +234,15 @@ fn regions(plan: &Plan) -> Vec<Range> {
     let mut at = 0;
     for region in &plan.regions {
         let base = region.base.get();
-        if base > at {
-            rows.push(Range {
-                base: VirtAddr::new(at).to_string(),
-                end: region.base.to_string(),
-                size: size(base - at),
-                access: "free",
-                name: "nothing".into(),
-                shows: String::new(),
-                from: String::new(),
-            });
-        }
+        rows.extend(gaps(plan.board.arch, at, base).into_iter().map(|(from, to)| Range {
+            base: VirtAddr::new(from).to_string(),
+            end: VirtAddr::new(to).to_string(),
+            size: size(to - from),
+            access: "free",
+            name: "nothing".into(),
+            shows: String::new(),
+            from: String::new(),
+        }));
         at = base + region.bytes;
         rows.push(Range {
             base: region.base.to_string(),
@@ -319,10 +257,22 @@ fn regions(plan: &Plan) -> Vec<Range> {
     rows
 }
 
+/// What lies between two regions, without the addresses that x86-64 does not have (Intel SDM vol. 1, "Canonical Addressing").
+fn gaps(arch: Arch, from: u64, to: u64) -> Vec<(u64, u64)> {
+    const LOW_END: u64 = 1 << 47;
+    let gaps = match arch {
+        Arch::X86_64 if from < LOW_END && to > LOW_END => vec![(from, LOW_END), (LOW_END.wrapping_neg(), to)],
+        Arch::Aarch64 | Arch::X86_64 => vec![(from, to)],
+    };
+    gaps.into_iter().filter(|(from, to)| from < to).collect()
+}
+
 /// The frames that the boot CPU's root maps at an address.
 fn shows(plan: &Plan, at: VirtAddr) -> String {
     let found = plan.mappings.iter().find(|mapping| mapping.root == RootKind::BootCpu && mapping.at == at);
-    found.map_or(String::new(), |mapping| format!("{}..{}", mapping.frames.first.address(), mapping.frames.end().address()))
+    found.map_or(String::new(), |mapping| {
+        format!("{}..{}", mapping.frames.first.address(), mapping.frames.end().address())
+    })
 }
 
 fn turn_on(plan: &Plan) -> Vec<Range> {
@@ -375,7 +325,12 @@ fn domain_tables(plan: &Plan) -> Vec<DomainTables> {
         memory: domain.memory.first.address().to_string(),
         size: size(domain.memory.bytes()),
         vcpus: domain.vcpus,
-        tables: format!("{} at {}, {} bits", size(domain.tables.bytes()), domain.tables.first.address(), domain.ipa_bits),
+        tables: format!(
+            "{} at {}, {} bits",
+            size(domain.tables.bytes()),
+            domain.tables.first.address(),
+            domain.ipa_bits
+        ),
     });
     let blobs = plan.blobs.iter().map(|blob| Blob {
         name: blob.name.clone(),
@@ -384,8 +339,5 @@ fn domain_tables(plan: &Plan) -> Vec<DomainTables> {
         size: size(blob.max_bytes),
         from: place(plan, blob.from),
     });
-    vec![DomainTables {
-        domains: domains.collect(),
-        blobs: blobs.collect(),
-    }]
+    vec![DomainTables { domains: domains.collect(), blobs: blobs.collect() }]
 }

@@ -5,6 +5,8 @@
 
 use paging::{Frame, FrameRange, Ipa, PhysAddr};
 
+use crate::diagnostic::Sources;
+
 /// Where a fact was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
@@ -40,6 +42,8 @@ pub struct Board {
     pub file: String,
     /// The file named by `base =`, printed the same way.
     pub base_file: Option<String>,
+    /// Both files' text, so that later stages can show the lines their findings are about.
+    pub sources: Sources,
     /// RAM, reserved ranges, physical address width.
     pub memory: Memory,
     /// Processors in logical order; the first boots.

@@ -21,14 +21,15 @@ use paging::{Frame, FrameRange, PhysAddr};
 
 pub use interval::{Clash, IntervalSet, Owner};
 pub use parts::{
-    Access, Blob, BlobKind, CpuFrames, FixedSlots, Flavour, Mapping, PhysicalRegion, PlannedDomain, PlannedEntry, PlannedSection,
-    PlannedTable, PrivateArea, RootKind, VirtualRegion, Window,
+    Access, Blob, BlobKind, CpuFrames, FixedSlots, Flavour, Mapping, PhysicalRegion, PlannedDomain, PlannedEntry,
+    PlannedSection, PlannedTable, PrivateArea, RootKind, VirtualRegion, Window,
 };
-pub use refusal::{Place, Refusal};
 
 use self::physical::Physical;
 use self::placement::{Draft, Inputs};
+use self::refusal::Refusal;
 use self::windows::VirtualMap;
+use crate::diagnostic::Diagnostics;
 use crate::model::{Board, Origin, Placement};
 
 /// Everything there is to know about the image of one board in one flavour.
@@ -84,23 +85,22 @@ pub struct Plan {
     pub domains: Vec<PlannedDomain>,
 }
 
+/// Plans one image of a board.
+///
+/// # Errors
+/// Every reason against it, not only the first.
+pub fn plan(board: &Board, flavour: Flavour) -> Result<Plan, Diagnostics> {
+    decide(board, flavour).map_err(|refusals| refusal::diagnostics(&board.sources, refusals))
+}
 
-/// Plans one image of a board. Every reason against it is reported, not only the first.
-pub fn plan(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
+fn decide(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = Vec::new();
     let map = VirtualMap::new(board, &mut refusals);
     let mut physical = Physical::new(board);
     let given = domains::place_given(board, &mut physical, &mut refusals);
     let trampoline = image::place_trampoline(board, &mut physical, &mut refusals);
     let pools = domains::pools(board);
-    let inputs = Inputs {
-        board,
-        flavour,
-        map: &map,
-        trampoline,
-        pools: &pools,
-    };
-    image::check_windows(&inputs, &mut refusals);
+    let inputs = Inputs { board, flavour, map: &map, trampoline, pools: &pools };
     let draft = image::place(&inputs, &mut physical, &mut refusals);
     let places = domains::place_auto(board, given, &mut physical, &mut refusals);
     match draft {

@@ -8,6 +8,7 @@ use super::interval::Owner;
 use super::parts::{Blob, BlobKind, PlannedDomain};
 use super::physical::{Physical, span};
 use super::refusal::Refusal;
+use crate::codes;
 use crate::diagnostic::{Radix, human_bytes};
 use crate::model::{Arch, Board, Domain, Placement};
 
@@ -58,7 +59,11 @@ pub(super) fn pools(board: &Board) -> Vec<u64> {
 }
 
 /// Claims the memory of the domains whose place is given.
-pub(super) fn place_given(board: &Board, physical: &mut Physical<'_>, refusals: &mut Vec<Refusal>) -> Vec<Option<PhysAddr>> {
+pub(super) fn place_given(
+    board: &Board,
+    physical: &mut Physical<'_>,
+    refusals: &mut Vec<Refusal>,
+) -> Vec<Option<PhysAddr>> {
     let place = |domain: &Domain| match domain.memory_at {
         Placement::Auto(_) => None,
         Placement::At(base, from) => {
@@ -68,7 +73,7 @@ pub(super) fn place_given(board: &Board, physical: &mut Physical<'_>, refusals: 
                 refusals.push(outside_ram(domain, base, physical));
                 return None;
             }
-            match physical.claim(range, Owner::new(name, from), "E0602") {
+            match physical.claim(range, Owner::new(name, from), &codes::E0602) {
                 Ok(()) => Some(base),
                 Err(refusal) => {
                     refusals.push(refusal.help(free_place(domain, physical)));
@@ -100,7 +105,7 @@ pub(super) fn place_auto(
             Some(base) => {
                 let owner = Owner::new(format!("memory of domain {}", domain.name), from);
                 let range = span(base, domain.memory_bytes);
-                physical.claim(range, owner, "E0602").expect("a hole is free");
+                physical.claim(range, owner, &codes::E0602).expect("a hole is free");
                 places.push(base);
             }
             None => refusals.push(no_hole(domain, physical)),
@@ -156,7 +161,11 @@ fn free_place(domain: &Domain, physical: &Physical<'_>) -> String {
     match hole(domain, physical) {
         Some(base) => format!("place it at {base}, or leave the place to the planner"),
         None => match physical.largest_hole(BLOCK_BYTES) {
-            Some(gap) => format!("no hole is large enough: {} are free at {}", human_bytes(gap.end.get() - gap.start.get()), gap.start),
+            Some(gap) => format!(
+                "no hole is large enough: {} are free at {}",
+                human_bytes(gap.end.get() - gap.start.get()),
+                gap.start
+            ),
             None => "no RAM is free".into(),
         },
     }
@@ -171,7 +180,7 @@ fn outside_ram(domain: &Domain, base: PhysAddr, physical: &Physical<'_>) -> Refu
     let from = match domain.memory_at {
         Placement::At(_, from) | Placement::Auto(from) => from,
     };
-    Refusal::new("E0601", message, from, "memory").help(free_place(domain, physical))
+    Refusal::new(&codes::E0601, message, from, "memory").help(free_place(domain, physical))
 }
 
 fn no_hole(domain: &Domain, physical: &Physical<'_>) -> Refusal {
@@ -187,5 +196,5 @@ fn no_hole(domain: &Domain, physical: &Physical<'_>) -> Refusal {
         }
         None => "free some RAM".into(),
     };
-    Refusal::new("E0603", message, domain.memory_from, "memory").help(help)
+    Refusal::new(&codes::E0603, message, domain.memory_from, "memory").help(help)
 }

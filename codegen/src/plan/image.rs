@@ -2,15 +2,16 @@
 //!
 //! Never moves what the file places.
 
-use paging::{Frame, PhysAddr, PAGE_BYTES};
+use paging::{Frame, PAGE_BYTES, PhysAddr};
 
 use super::interval::Owner;
 use super::mappings::directmap_slots;
 use super::physical::{Physical, addresses, span};
-use super::placement::{Draft, IMAGE_WINDOW_BYTES, Inputs};
+use super::placement::{Draft, IMAGE_WINDOW_BYTES, Inputs, TooLarge};
 use super::refusal::Refusal;
 use super::tables::index;
 use super::windows::BLOCK_BYTES;
+use crate::codes;
 use crate::diagnostic::{Radix, human_bytes};
 use crate::model::{Arch, Board, EnableMethod, Origin, Placement};
 
@@ -18,7 +19,11 @@ use crate::model::{Arch, Board, EnableMethod, Origin, Placement};
 const TRAMPOLINE_LIMIT: PhysAddr = PhysAddr::new(640 << 10);
 
 /// Claims the frame in which x86 secondaries start, where they are started that way.
-pub(super) fn place_trampoline(board: &Board, physical: &mut Physical<'_>, refusals: &mut Vec<Refusal>) -> Option<Frame> {
+pub(super) fn place_trampoline(
+    board: &Board,
+    physical: &mut Physical<'_>,
+    refusals: &mut Vec<Refusal>,
+) -> Option<Frame> {
     match board.cpus.enable.value {
         EnableMethod::Sipi => {}
         EnableMethod::Psci(_) | EnableMethod::None => return None,
@@ -34,17 +39,21 @@ pub(super) fn place_trampoline(board: &Board, physical: &mut Physical<'_>, refus
         (Placement::Auto(from), Some(at)) => (at, from),
         (Placement::Auto(from), None) => {
             let message = "no frame of RAM below 640 KiB is free for the trampoline".into();
-            refusals.push(Refusal::new("E0509", message, board.cpus.enable.from, "secondaries start there").and(from, "trampoline").help(help));
+            refusals.push(
+                Refusal::new(&codes::E0509, message, board.cpus.enable.from, "secondaries start there")
+                    .and(from, "trampoline")
+                    .help(help),
+            );
             return None;
         }
     };
     let range = span(at, PAGE_BYTES);
     if !physical.is_ram(&range) {
         let message = format!("trampoline {} does not lie in RAM", Radix::Hex.range(at.get(), PAGE_BYTES));
-        refusals.push(Refusal::new("E0508", message, from, "trampoline").help(help));
+        refusals.push(Refusal::new(&codes::E0508, message, from, "trampoline").help(help));
         return None;
     }
-    match physical.claim(range, Owner::new("trampoline", from), "E0508") {
+    match physical.claim(range, Owner::new("trampoline", from), &codes::E0508) {
         Ok(()) => Some(Frame::containing(at)),
         Err(refusal) => {
             refusals.push(refusal.help(help));
@@ -62,8 +71,8 @@ const fn limit(arch: Arch) -> PhysAddr {
     }
 }
 
-/// What is wrong with the windows wherever the image goes.
-pub(super) fn check_windows(inputs: &Inputs<'_>, refusals: &mut Vec<Refusal>) {
+/// Whether the directmap window covers RAM; tables can be drafted only then.
+fn directmap_fits(inputs: &Inputs<'_>, refusals: &mut Vec<Refusal>) -> bool {
     let board = inputs.board;
     let slots = directmap_slots(board, inputs.map);
     let end = match board.arch {
@@ -71,7 +80,7 @@ pub(super) fn check_windows(inputs: &Inputs<'_>, refusals: &mut Vec<Refusal>) {
         Arch::X86_64 => inputs.map.slots.domain.get(),
     };
     if slots.iter().all(|slot| slot.get() < end) {
-        return;
+        return true;
     }
     let window = end - inputs.map.slots.directmap.get();
     let beyond = |bank: &&crate::model::RamBank| addresses(bank.frames).end.get() > window;
@@ -79,22 +88,22 @@ pub(super) fn check_windows(inputs: &Inputs<'_>, refusals: &mut Vec<Refusal>) {
     let from = bank.map_or(Origin::Default, |bank| bank.from);
     let message = format!("RAM reaches beyond the {} that the directmap window covers", human_bytes(window));
     refusals.push(
-        Refusal::new("E0604", message, board.directmap.from, "policy")
+        Refusal::new(&codes::E0604, message, board.directmap.from, "policy")
             .and(from, "bank")
             .help("use `policy = \"none\"`, which needs no window"),
     );
+    false
 }
 
 /// Drafts the image where the file says or in the lowest hole, and claims what it takes.
 pub(super) fn place(inputs: &Inputs<'_>, physical: &mut Physical<'_>, refusals: &mut Vec<Refusal>) -> Option<Draft> {
+    if !directmap_fits(inputs, refusals) {
+        return None;
+    }
     let draft = match inputs.board.boot.load {
         Placement::At(load, from) => given(inputs, load, from, physical, refusals),
         Placement::Auto(from) => lowest(inputs, from, physical, refusals),
     }?;
-    let image_bytes: u64 = draft.sections.iter().map(|section| section.bytes).sum();
-    if image_bytes > IMAGE_WINDOW_BYTES {
-        refusals.push(too_large(inputs, &draft, image_bytes));
-    }
     match claim(inputs, &draft, physical) {
         Ok(()) => Some(draft),
         Err(refusal) => {
@@ -116,20 +125,20 @@ fn given(
     let limit = limit(inputs.board.arch);
     if load.checked_add(bytes).is_none_or(|end| end > limit) {
         let message = format!("the image {range} does not lie below {limit}, where its entry code runs");
-        refusals.push(Refusal::new("E0507", message, from, "load address").help(free_load(inputs, physical)));
+        refusals.push(Refusal::new(&codes::E0507, message, from, "load address").help(free_load(inputs, physical)));
         return None;
     }
     if inputs.meets_image_window(Frame::containing(load)) {
         refusals.push(meets_window(inputs, load, from));
         return None;
     }
-    let draft = inputs.draft(load);
+    let draft = drafted(inputs, load, refusals)?;
     let footprint = addresses(draft.footprint);
     if !physical.is_ram(&footprint) {
         let bytes = draft.footprint.bytes();
         let range = Radix::Hex.range(load.get(), bytes);
         let message = format!("the image with its stacks and tables, {range}, does not lie in one bank of RAM");
-        refusals.push(Refusal::new("E0502", message, from, "load address").help(free_load(inputs, physical)));
+        refusals.push(Refusal::new(&codes::E0502, message, from, "load address").help(free_load(inputs, physical)));
         return None;
     }
     Some(draft)
@@ -137,7 +146,7 @@ fn given(
 
 fn lowest(inputs: &Inputs<'_>, from: Origin, physical: &Physical<'_>, refusals: &mut Vec<Refusal>) -> Option<Draft> {
     if let Some(load) = hole(inputs, physical) {
-        return Some(inputs.draft(load));
+        return drafted(inputs, load, refusals);
     }
     let bytes = inputs.footprint_frames(index::FIXED as u64 + 3) * PAGE_BYTES;
     let fits_elsewhere = physical.lowest_hole(physical.floor(), limit(inputs.board.arch), BLOCK_BYTES, |_| bytes);
@@ -148,11 +157,17 @@ fn lowest(inputs: &Inputs<'_>, from: Origin, physical: &Physical<'_>, refusals: 
     None
 }
 
+fn drafted(inputs: &Inputs<'_>, load: PhysAddr, refusals: &mut Vec<Refusal>) -> Option<Draft> {
+    let draft = inputs.draft(load);
+    draft.map_err(|found| refusals.push(too_large(inputs, &found))).ok()
+}
+
 /// The lowest hole whose identity page does not meet the image window.
 fn hole(inputs: &Inputs<'_>, physical: &Physical<'_>) -> Option<PhysAddr> {
     let bytes = |load: PhysAddr| match inputs.meets_image_window(Frame::containing(load)) {
         true => u64::MAX,
-        false => inputs.draft(load).footprint.bytes(),
+        // One that is too large is refused where it would have been placed.
+        false => inputs.draft(load).map_or(BLOCK_BYTES, |draft| draft.footprint.bytes()),
     };
     physical.lowest_hole(physical.floor(), limit(inputs.board.arch), BLOCK_BYTES, bytes)
 }
@@ -170,9 +185,9 @@ fn claim(inputs: &Inputs<'_>, draft: &Draft, physical: &mut Physical<'_>) -> Res
     let (Placement::At(_, load_from) | Placement::Auto(load_from)) = inputs.board.boot.load;
     // The whole first, so that a clash is reported once and by the name people know.
     let whole = Owner::new("the image with its stacks and tables", load_from);
-    physical.probe(&addresses(draft.footprint), &whole, "E0501")?;
+    physical.probe(&addresses(draft.footprint), &whole, &codes::E0501)?;
     for section in &draft.sections {
-        physical.claim(span(section.base, section.bytes), Owner::new(section.name, section.from), "E0501")?;
+        physical.claim(span(section.base, section.bytes), Owner::new(section.name, section.from), &codes::E0501)?;
     }
     let cpus = inputs.board.cpus.enable.from;
     let parts = [
@@ -181,11 +196,11 @@ fn claim(inputs: &Inputs<'_>, draft: &Draft, physical: &mut Physical<'_>) -> Res
         ("manifest", paging::FrameRange::new(draft.manifest, 1), Origin::Default),
     ];
     for (name, frames, from) in parts {
-        physical.claim(addresses(frames), Owner::new(name, from), "E0501")?;
+        physical.claim(addresses(frames), Owner::new(name, from), &codes::E0501)?;
     }
     for (domain, frames) in inputs.board.domains.iter().zip(&draft.pools) {
         let owner = Owner::new(format!("stage-2 tables of domain {}", domain.name), domain.from);
-        physical.claim(addresses(*frames), owner, "E0501")?;
+        physical.claim(addresses(*frames), owner, &codes::E0501)?;
     }
     Ok(())
 }
@@ -197,7 +212,7 @@ fn meets_window(inputs: &Inputs<'_>, load: PhysAddr, from: Origin) -> Refusal {
     );
     // One top-level entry further up is as good as the planned one.
     let other = inputs.map.image.get() + paging::Level::L0.entry_bytes();
-    Refusal::new("E0505", message, from, "load address")
+    Refusal::new(&codes::E0505, message, from, "load address")
         .and(inputs.map.image_from, "image window")
         .help(format!("move the window: `image = {{ base = {}, … }}`", paging::VirtAddr::new(other)))
 }
@@ -217,24 +232,28 @@ fn no_hole(inputs: &Inputs<'_>, bytes: u64, from: Origin, physical: &Physical<'_
         None => "free some RAM: shrink a reservation or a domain".into(),
     };
     let bank = inputs.board.memory.banks.first().map_or(Origin::Default, |bank| bank.from);
-    Refusal::new("E0503", message, from, "load address").and(bank, "first bank").help(help)
+    Refusal::new(&codes::E0503, message, from, "load address").and(bank, "first bank").help(help)
 }
 
-fn too_large(inputs: &Inputs<'_>, draft: &Draft, bytes: u64) -> Refusal {
+fn too_large(inputs: &Inputs<'_>, found: &TooLarge) -> Refusal {
     let extents = inputs.extents();
-    let sizes: Vec<_> = draft.sections.iter().map(|section| format!("{} {}", section.name, human_bytes(section.bytes))).collect();
+    let bytes = inputs.image_bytes(found.tables);
     let message = format!(
-        "the image takes {} ({}), its window holds {}",
+        "text {}, rodata {}, tables {} and data {} are {}, the image window holds {}",
+        human_bytes(extents.text.value),
+        human_bytes(extents.rodata.value),
+        human_bytes(found.tables * PAGE_BYTES),
+        human_bytes(extents.data.value),
         human_bytes(bytes),
-        sizes.join(", "),
         human_bytes(IMAGE_WINDOW_BYTES)
     );
     let parts = [("text", &extents.text), ("rodata", &extents.rodata), ("data", &extents.data)];
     let (name, largest) = parts.into_iter().max_by_key(|(_, extent)| extent.value).expect("three extents");
-    let rest = bytes - largest.value;
+    // Room for a few more tables than have been counted when the window was full.
+    let rest = bytes.saturating_sub(largest.value).saturating_add(4 * PAGE_BYTES);
     let help = match IMAGE_WINDOW_BYTES.checked_sub(rest) {
         Some(room) if room > 0 => format!("give {name} at most {}", human_bytes(room)),
         _ => "shrink all three extents".into(),
     };
-    Refusal::new("E0504", message, largest.from, name).help(help)
+    Refusal::new(&codes::E0504, message, largest.from, name).help(help)
 }

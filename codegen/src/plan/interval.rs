@@ -19,10 +19,7 @@ pub struct Owner {
 impl Owner {
     /// An owner by name and origin.
     pub fn new(name: impl Into<String>, from: Origin) -> Owner {
-        Owner {
-            name: name.into(),
-            from,
-        }
+        Owner { name: name.into(), from }
     }
 }
 
@@ -52,9 +49,7 @@ pub struct IntervalSet<A> {
 
 impl<A: Copy + Ord> Default for IntervalSet<A> {
     fn default() -> Self {
-        IntervalSet {
-            ranges: BTreeMap::new(),
-        }
+        IntervalSet { ranges: BTreeMap::new() }
     }
 }
 
@@ -66,11 +61,7 @@ impl<A: Copy + Ord> IntervalSet<A> {
         }
         if let Some((other, owner)) = self.overlapping(&range).next() {
             let owner = owner.clone();
-            return Err(Clash {
-                range,
-                other,
-                owner,
-            });
+            return Err(Clash { range, other, owner });
         }
         self.ranges.insert(range.start, (range.end, owner));
         Ok(())
@@ -125,9 +116,7 @@ impl<A: Copy + Ord> IntervalSet<A> {
 
     /// All claims, lowest first.
     pub fn iter(&self) -> impl Iterator<Item = (Range<A>, &Owner)> + '_ {
-        self.ranges
-            .iter()
-            .map(|(from, (to, owner))| (*from..*to, owner))
+        self.ranges.iter().map(|(from, (to, owner))| (*from..*to, owner))
     }
 }
 

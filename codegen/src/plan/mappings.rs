@@ -110,13 +110,7 @@ impl Placed<'_> {
 }
 
 fn boot_cpu(name: &str, at: VirtAddr, frames: FrameRange, attributes: HostAttributes) -> Option<Mapping> {
-    (!frames.is_empty()).then(|| Mapping {
-        root: RootKind::BootCpu,
-        at,
-        frames,
-        attributes,
-        region: name.into(),
-    })
+    (!frames.is_empty()).then(|| Mapping { root: RootKind::BootCpu, at, frames, attributes, region: name.into() })
 }
 
 /// First bytes of the top-level entries that RAM needs in the directmap window.

@@ -9,6 +9,7 @@ use paging::{FrameRange, PhysAddr};
 use super::interval::{IntervalSet, Owner};
 use super::parts::PhysicalRegion;
 use super::refusal::Refusal;
+use crate::codes::Code;
 use crate::model::{Board, ConsolePlace, Irq, Mmio, PowerOff, RamBank};
 
 /// What the first frames of RAM are left for: firmware that the board file does not list.
@@ -37,10 +38,7 @@ fn align_up(at: PhysAddr, align: u64) -> Option<PhysAddr> {
 impl<'a> Physical<'a> {
     /// Device registers first, then reservations: those may overlap each other and lie over devices.
     pub(super) fn new(board: &'a Board) -> Physical<'a> {
-        let mut physical = Physical {
-            banks: &board.memory.banks,
-            claims: IntervalSet::default(),
-        };
+        let mut physical = Physical { banks: &board.memory.banks, claims: IntervalSet::default() };
         for (name, mmio) in devices(board) {
             physical.claims.insert_rest(span(mmio.base, mmio.bytes), &Owner::new(name, mmio.from));
         }
@@ -52,14 +50,12 @@ impl<'a> Physical<'a> {
     }
 
     /// Claims a range, or says who has it.
-    pub(super) fn claim(&mut self, range: Range<PhysAddr>, owner: Owner, code: &'static str) -> Result<(), Refusal> {
-        self.claims
-            .insert(range, owner.clone())
-            .map_err(|clash| Refusal::overlap(code, &owner, &clash, PhysAddr::get))
+    pub(super) fn claim(&mut self, range: Range<PhysAddr>, owner: Owner, code: &'static Code) -> Result<(), Refusal> {
+        self.claims.insert(range, owner.clone()).map_err(|clash| Refusal::overlap(code, &owner, &clash, PhysAddr::get))
     }
 
     /// Who would be in the way of a claim.
-    pub(super) fn probe(&self, range: &Range<PhysAddr>, owner: &Owner, code: &'static str) -> Result<(), Refusal> {
+    pub(super) fn probe(&self, range: &Range<PhysAddr>, owner: &Owner, code: &'static Code) -> Result<(), Refusal> {
         let mut claims = self.claims.clone();
         let clash = claims.insert(range.clone(), owner.clone());
         clash.map_err(|clash| Refusal::overlap(code, owner, &clash, PhysAddr::get))

@@ -37,6 +37,11 @@ pub(super) struct Draft {
     pub(super) tables: Vec<PlannedTable>,
 }
 
+/// The image outgrows its window with this many static tables.
+pub(super) struct TooLarge {
+    pub(super) tables: u64,
+}
+
 /// Cuts frames off the front of what lies behind the load address.
 struct Cursor(Frame);
 
@@ -56,14 +61,19 @@ impl Inputs<'_> {
         }
     }
 
+    /// Bytes of the image with this many static tables.
+    pub(super) fn image_bytes(&self, tables: u64) -> u64 {
+        let extents = self.extents();
+        let parts = [extents.text.value, extents.rodata.value, tables * PAGE_BYTES, extents.data.value];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+
     /// Frames of the footprint with this many static tables.
     pub(super) fn footprint_frames(&self, tables: u64) -> u64 {
-        let extents = self.extents();
-        let image = extents.text.value + extents.rodata.value + extents.data.value;
         let cpus = self.board.cpus.cores.len() as u64;
         let stacks = cpus * self.board.layout.stack_bytes.value;
         let own_tables = cpus.saturating_sub(1) * CPU_TABLE_FRAMES;
-        (image + stacks) / PAGE_BYTES + tables + own_tables + 1 + self.pools.iter().sum::<u64>()
+        (self.image_bytes(tables) / PAGE_BYTES) + stacks / PAGE_BYTES + own_tables + 1 + self.pools.iter().sum::<u64>()
     }
 
     /// Whether an identity page at `frame` would need the top-level entry of the image window.
@@ -76,9 +86,12 @@ impl Inputs<'_> {
     /// Tables and mappings for an image at `load`: built until the section of tables holds them.
     ///
     /// `load` must lie where entries can hold its frames and must not meet the image window.
-    pub(super) fn draft(&self, load: PhysAddr) -> Draft {
+    pub(super) fn draft(&self, load: PhysAddr) -> Result<Draft, TooLarge> {
         let mut count = index::FIXED;
         loop {
+            if self.image_bytes(count as u64) > IMAGE_WINDOW_BYTES {
+                return Err(TooLarge { tables: count as u64 });
+            }
             let mut draft = self.draft_with(load, count as u64);
             let needed = draft.tables.len();
             if needed <= count {
@@ -91,7 +104,7 @@ impl Inputs<'_> {
                     level: Level::L3,
                     entries: Vec::new(),
                 }));
-                return draft;
+                return Ok(draft);
             }
             count = needed;
         }
@@ -129,18 +142,7 @@ impl Inputs<'_> {
             mappings: &mappings,
         })
         .expect("windows are disjoint, the load address is one that entries can hold");
-        Draft {
-            load,
-            sections,
-            cpu_frames,
-            stacks,
-            secondary_tables,
-            manifest,
-            pools,
-            footprint,
-            mappings,
-            tables,
-        }
+        Draft { load, sections, cpu_frames, stacks, secondary_tables, manifest, pools, footprint, mappings, tables }
     }
 
     /// Text, rodata, tables and data, one behind the other from `load` and from the image window's start.

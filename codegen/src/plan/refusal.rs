@@ -1,55 +1,45 @@
 //! Why a board cannot be planned: a code, both facts, and a value that would work.
 //!
-//! Holds no file text; [`crate::diagnostic`] turns the origins into lines and carets.
+//! Holds no file text; origins become lines and carets when the refusals become diagnostics.
 
 use std::ops::Range;
 
 use super::interval::{Clash, Owner};
-use crate::diagnostic::Radix;
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics, Radix, Sources};
 use crate::model::Origin;
 
 /// One reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Stable code, `Ennnn`.
-    pub code: &'static str,
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    /// Entry of the table of codes.
+    pub(super) code: &'static Code,
     /// Both facts in one sentence.
-    pub message: String,
+    pub(super) message: String,
     /// The keys involved, the one to change first.
-    pub places: Vec<Place>,
+    pub(super) places: Vec<Place>,
     /// What to do.
-    pub help: String,
+    pub(super) help: String,
 }
 
 /// A key that took part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     /// Where it is written.
-    pub from: Origin,
+    pub(super) from: Origin,
     /// What it contributes.
-    pub label: String,
+    pub(super) label: String,
 }
 
 impl Refusal {
     /// A refusal at one key; add the others with [`Refusal::and`].
-    pub(super) fn new(code: &'static str, message: String, at: Origin, label: impl Into<String>) -> Refusal {
-        Refusal {
-            code,
-            message,
-            places: vec![Place {
-                from: at,
-                label: label.into(),
-            }],
-            help: String::new(),
-        }
+    pub(super) fn new(code: &'static Code, message: String, at: Origin, label: impl Into<String>) -> Refusal {
+        Refusal { code, message, places: vec![Place { from: at, label: label.into() }], help: String::new() }
     }
 
     /// Names a further key.
     pub(super) fn and(mut self, from: Origin, label: impl Into<String>) -> Refusal {
-        self.places.push(Place {
-            from,
-            label: label.into(),
-        });
+        self.places.push(Place { from, label: label.into() });
         self
     }
 
@@ -60,7 +50,12 @@ impl Refusal {
     }
 
     /// Two owners of the same addresses, which `get` turns into numbers.
-    pub(super) fn overlap<A: Copy + Ord>(code: &'static str, mine: &Owner, clash: &Clash<A>, get: fn(A) -> u64) -> Refusal {
+    pub(super) fn overlap<A: Copy + Ord>(
+        code: &'static Code,
+        mine: &Owner,
+        clash: &Clash<A>,
+        get: fn(A) -> u64,
+    ) -> Refusal {
         let message = format!(
             "{} {} overlaps {} {}, both claim {}",
             mine.name,
@@ -71,6 +66,20 @@ impl Refusal {
         );
         Refusal::new(code, message, mine.from, mine.name.clone()).and(clash.owner.from, clash.owner.name.clone())
     }
+}
+
+/// Refusals with the lines they are about.
+pub(super) fn diagnostics(sources: &Sources, refusals: Vec<Refusal>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new(sources.clone());
+    for refusal in refusals {
+        let mut diagnostic = Diagnostic::new(refusal.code, refusal.message);
+        for place in refusal.places {
+            diagnostic = diagnostic.at_some(sources.place(place.from), place.label);
+        }
+        diagnostics.push(diagnostic.help(refusal.help));
+    }
+    diagnostics.sort();
+    diagnostics
 }
 
 /// A half-open range and its size as diagnostics print it.

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use paging::{
-    Decoded, El2, Entry, Format, Frame, HostAttributes, Index, Level, LongMode, MapError, Mapper, Root, TableAccess, TableSource,
-    VirtAddr,
+    Decoded, El2, Entry, Format, Frame, HostAttributes, Index, Level, LongMode, MapError, Mapper, Root, TableAccess,
+    TableSource, VirtAddr,
 };
 
 use super::parts::{Mapping, PlannedEntry, PlannedTable, RootKind};
@@ -112,10 +112,7 @@ struct Builder<F> {
 impl<F: Format<Input = VirtAddr, Attributes = HostAttributes>> Builder<F> {
     fn build(request: &Request<'_>) -> Result<Vec<PlannedTable>, String> {
         let mut builder = Builder::<F> {
-            arena: Arena {
-                first: request.first,
-                tables: vec![[Entry::INVALID; 512]; index::FIXED],
-            },
+            arena: Arena { first: request.first, tables: vec![[Entry::INVALID; 512]; index::FIXED] },
             format: std::marker::PhantomData,
         };
         builder.link_fixed(request);
@@ -164,10 +161,7 @@ impl<F: Format<Input = VirtAddr, Attributes = HostAttributes>> Builder<F> {
         // a level-2 and a level-3 table at each end, level-1 tables between.
         let most = 8 + mapping.frames.frames / Level::L1.table_frames();
         self.arena.tables.resize(used + most as usize, [Entry::INVALID; 512]);
-        let mut supply = Supply {
-            next: self.arena.frame(used),
-            end: self.arena.frame(used + most as usize),
-        };
+        let mut supply = Supply { next: self.arena.frame(used), end: self.arena.frame(used + most as usize) };
         let mapper = Mapper::<F>::new(Root::new(self.arena.frame(root), Level::L0));
         let result = mapper.map(&mut self.arena, &mut supply, mapping.at, mapping.frames, mapping.attributes);
         let used = self.arena.slot(supply.next);

@@ -12,6 +12,7 @@ use super::mappings::directmap_slots;
 use super::parts::{Access, FixedSlots, PlannedSection, PrivateArea, VirtualRegion, Window};
 use super::refusal::Refusal;
 use super::tables::index;
+use crate::codes;
 use crate::model::{Arch, Board, ConsolePlace, EnableMethod, Origin, Placement, PowerOff};
 
 /// What one last-level table spans, and so the size of the image window.
@@ -112,10 +113,7 @@ impl VirtualMap {
     pub(super) fn shared_regions(&self, board: &Board) -> Vec<VirtualRegion> {
         let mut regions = self.fixmap_regions(board);
         let end = page(self.image, 2 * ENTRIES);
-        let windows = [
-            ("pmap", &self.pmap),
-            ("firmware window", &self.firmware),
-        ];
+        let windows = [("pmap", &self.pmap), ("firmware window", &self.firmware)];
         let mut guard_from = ("guard above fixmap", self.fixmap.end());
         for (name, window) in windows {
             regions.push(guard(guard_from.0, guard_from.1, window.base, window.from));
@@ -137,13 +135,7 @@ impl VirtualMap {
     fn fixmap_regions(&self, board: &Board) -> Vec<VirtualRegion> {
         let mut regions: Vec<VirtualRegion> = Vec::new();
         let mut push = |name: &str, base: VirtAddr, pages: u64, access, from| {
-            regions.push(VirtualRegion {
-                name: name.into(),
-                base,
-                bytes: pages * PAGE_BYTES,
-                access,
-                from,
-            });
+            regions.push(VirtualRegion { name: name.into(), base, bytes: pages * PAGE_BYTES, access, from });
         };
         for slot in static_slots(board) {
             let base = page(self.fixmap.base, slot.first);
@@ -163,13 +155,8 @@ impl VirtualMap {
         let base = self.slots.private;
         let stack_from = board.layout.stack_bytes.from;
         let cache_from = board.layout.mapcache_slots.from;
-        let region = |name: &str, base, bytes, access, from| VirtualRegion {
-            name: name.into(),
-            base,
-            bytes,
-            access,
-            from,
-        };
+        let region =
+            |name: &str, base, bytes, access, from| VirtualRegion { name: name.into(), base, bytes, access, from };
         let stack_end = area.stack.checked_add(area.stack_bytes).expect("the stack lies inside its table");
         let cache_bytes = u64::from(area.mapcache_slots) * PAGE_BYTES;
         let cache_end = area.mapcache.checked_add(cache_bytes).expect("the map cache lies inside its table");
@@ -247,13 +234,7 @@ impl Window {
 
 /// A guard from `base` to `end`.
 pub(super) fn guard(name: &str, base: VirtAddr, end: VirtAddr, from: Origin) -> VirtualRegion {
-    VirtualRegion {
-        name: name.into(),
-        base,
-        bytes: end.get().saturating_sub(base.get()),
-        access: Access::Guard,
-        from,
-    }
+    VirtualRegion { name: name.into(), base, bytes: end.get().saturating_sub(base.get()), access: Access::Guard, from }
 }
 
 /// A run of fixmap slots whose entries are in the static tables.
@@ -272,14 +253,7 @@ pub(super) fn static_slots(board: &Board) -> Vec<StaticSlot> {
     let mut slots = Vec::new();
     let mut next = 0;
     let mut push = |name, pages, access, from, shows| {
-        slots.push(StaticSlot {
-            name,
-            first: next,
-            pages,
-            access,
-            from,
-            shows,
-        });
+        slots.push(StaticSlot { name, first: next, pages, access, from, shows });
         next += pages;
     };
     if let ConsolePlace::Mmio(mmio) = board.console.place {
@@ -346,7 +320,7 @@ fn image_base(board: &Board, slots: &Slots, refusals: &mut Vec<Refusal>) -> (Vir
         Arch::X86_64 => base.get() >= slots.hypervisor.get(),
     };
     // The guard below, the image and the windows are served by one level-2 table.
-    let fits = offset >= BLOCK_BYTES && offset + 2 * BLOCK_BYTES <= span;
+    let fits = offset >= BLOCK_BYTES && offset + 2 * BLOCK_BYTES < span;
     if base.get() % BLOCK_BYTES == 0 && reachable && fits {
         return (base, from);
     }
@@ -356,9 +330,9 @@ fn image_base(board: &Board, slots: &Slots, refusals: &mut Vec<Refusal>) -> (Vir
     };
     let message = format!("the image window cannot start at {base}");
     let help = format!(
-        "use a multiple of 2 MiB from {} on that lies at least 2 MiB above and 4 MiB below a multiple of 1 GiB, for example {auto}",
+        "use a multiple of 2 MiB from {} on that lies at least 2 MiB above and 6 MiB below a multiple of 1 GiB, for example {auto}",
         VirtAddr::new(low)
     );
-    refusals.push(Refusal::new("E0506", message, from, "image base").help(help));
+    refusals.push(Refusal::new(&codes::E0506, message, from, "image base").help(help));
     (auto, from)
 }

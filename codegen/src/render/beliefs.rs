@@ -68,11 +68,7 @@ fn windows(plan: &Plan) -> Vec<TokenStream> {
             layout.firmware_slots.from,
             "layout.firmware.slots",
         ),
-        (
-            quote!(PRIVATE.stack_bytes.is_multiple_of(paging::PAGE_BYTES)),
-            layout.stack_bytes.from,
-            "layout.stack.size",
-        ),
+        (quote!(PRIVATE.stack_bytes.is_multiple_of(paging::PAGE_BYTES)), layout.stack_bytes.from, "layout.stack.size"),
         (
             quote!(PRIVATE.mapcache.get() + PRIVATE.mapcache_slots as u64 * paging::PAGE_BYTES < PRIVATE.scrub.get()),
             layout.mapcache_slots.from,

@@ -7,9 +7,7 @@ use quote::{format_ident, quote};
 
 use super::beliefs;
 use super::rust::{count, frame, guest_physical, hex, origin, physical, virtual_address};
-use crate::model::{
-    Conduit, ConsolePlace, DirectmapPolicy, EnableMethod, GuestConsole, PowerOff, UartRegister, Width,
-};
+use crate::model::{Conduit, ConsolePlace, DirectmapPolicy, EnableMethod, GuestConsole, PowerOff, UartRegister, Width};
 use crate::plan::{Access, Plan, Window};
 
 /// The whole file.
@@ -122,8 +120,18 @@ fn image(plan: &Plan) -> TokenStream {
         quote!(types::PhysRegion { name: #name, base: #base, bytes: #bytes, from: #from })
     });
     let sections = array("The image, section by section.", "SECTIONS", quote!(types::Section), sections.collect());
-    let regions = array("Hypervisor addresses with a name, sorted and disjoint.", "REGIONS", quote!(types::Region), regions.collect());
-    let owners = array("Physical addresses with an owner, sorted and disjoint.", "PHYS_REGIONS", quote!(types::PhysRegion), owners.collect());
+    let regions = array(
+        "Hypervisor addresses with a name, sorted and disjoint.",
+        "REGIONS",
+        quote!(types::Region),
+        regions.collect(),
+    );
+    let owners = array(
+        "Physical addresses with an owner, sorted and disjoint.",
+        "PHYS_REGIONS",
+        quote!(types::PhysRegion),
+        owners.collect(),
+    );
     quote!(#sections #regions #owners)
 }
 
@@ -145,7 +153,8 @@ fn machine(plan: &Plan) -> TokenStream {
     });
     let ram = array("RAM, sorted and disjoint.", "RAM", quote!(types::RamBank), ram.collect());
     let cpus = array("Processors in logical order; the first boots.", "CPUS", quote!(types::Cpu), cpus.collect());
-    let frames = array("What each processor owns, in the same order.", "CPU_FRAMES", quote!(types::CpuFrames), frames.collect());
+    let frames =
+        array("What each processor owns, in the same order.", "CPU_FRAMES", quote!(types::CpuFrames), frames.collect());
     quote!(#ram #cpus #frames)
 }
 
@@ -264,7 +273,9 @@ fn power_off(plan: &Plan) -> TokenStream {
     match plan.board.power_off.value {
         PowerOff::Psci => match plan.board.cpus.enable.value {
             EnableMethod::Psci(Conduit::Hvc) => quote!(types::PowerOff::PsciHvc),
-            EnableMethod::Psci(Conduit::Smc) | EnableMethod::Sipi | EnableMethod::None => quote!(types::PowerOff::PsciSmc),
+            EnableMethod::Psci(Conduit::Smc) | EnableMethod::Sipi | EnableMethod::None => {
+                quote!(types::PowerOff::PsciSmc)
+            }
         },
         PowerOff::Port { port, width: size, value } => {
             let (port, size, value) = (hex(port.into()), width(size), hex(value.into()));
@@ -302,7 +313,8 @@ fn domains(plan: &Plan) -> TokenStream {
             console: #console, from: #from,
         })
     });
-    let blobs = array("Files that the loader places, in the manifest's order.", "BLOBS", quote!(types::Blob), blobs.collect());
+    let blobs =
+        array("Files that the loader places, in the manifest's order.", "BLOBS", quote!(types::Blob), blobs.collect());
     let domains = array("Guests, in file order.", "DOMAINS", quote!(types::Domain), domains.collect());
     quote!(#blobs #domains)
 }

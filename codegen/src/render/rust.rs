@@ -14,10 +14,7 @@ use crate::plan::Plan;
 /// Parses and formats a file.
 pub(super) fn file(name: &'static str, plan: &Plan, tokens: TokenStream) -> Result<GeneratedFile, RenderError> {
     let parsed = syn::parse2(tokens).map_err(|error| RenderError::Rust { file: name, error })?;
-    Ok(GeneratedFile {
-        name: name.into(),
-        text: format!("// {}\n{}", header(plan), prettyplease::unparse(&parsed)),
-    })
+    Ok(GeneratedFile { name: name.into(), text: format!("// {}\n{}", header(plan), prettyplease::unparse(&parsed)) })
 }
 
 /// A number in hexadecimal, in groups of four.
@@ -74,7 +71,9 @@ pub(super) fn origin(from: Origin) -> TokenStream {
 /// `const _: () = assert!(belief, "file:line: key");`
 pub(super) fn belief(plan: &Plan, condition: TokenStream, from: Origin, key: &str) -> TokenStream {
     let message = format!("{}: {key}", place(plan, from));
-    quote!(const _: () = assert!(#condition, #message);)
+    quote!(
+        const _: () = assert!(#condition, #message);
+    )
 }
 
 /// An origin as editors open it.

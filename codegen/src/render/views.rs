@@ -22,10 +22,7 @@ pub(super) fn files(plan: &Plan) -> Result<Vec<GeneratedFile>, RenderError> {
         Arch::Aarch64 => LINK_AARCH64,
         Arch::X86_64 => LINK_X86_64,
     };
-    let mut files = vec![
-        file("link.ld", link, &Link::new(plan))?,
-        file("memory-map.md", MEMORY_MAP, &page(plan))?,
-    ];
+    let mut files = vec![file("link.ld", link, &Link::new(plan))?, file("memory-map.md", MEMORY_MAP, &page(plan))?];
     if let Some(emulator) = &plan.board.emulator {
         files.push(file("emulator.args", EMULATOR, &Arguments::new(plan, emulator))?);
     }
