@@ -167,10 +167,10 @@ pub fn memory_map(plan: &Plan) -> MemoryMap {
     }
 }
 
-/// The map as JSON.
+/// The map as JSON, without a line feed behind it.
 pub fn json(plan: &Plan) -> String {
     let map = serde_json::to_string_pretty(&memory_map(plan));
-    map.expect("a map is strings and numbers") + "\n"
+    map.expect("a map is strings and numbers")
 }
 
 /// An origin as editors open it.

@@ -26,7 +26,7 @@ pub static SECTIONS: [types::Section; 4] = [
     types::Section {
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
-        link: paging::VirtAddr::new(0xa00_0020_0000),
+        link: paging::VirtAddr::new(0x0a00_0020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
         from: types::Origin::Line(62),
@@ -34,7 +34,7 @@ pub static SECTIONS: [types::Section; 4] = [
     types::Section {
         name: "rodata",
         base: paging::PhysAddr::new(0x4020_c000),
-        link: paging::VirtAddr::new(0xa00_0020_c000),
+        link: paging::VirtAddr::new(0x0a00_0020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
         from: types::Origin::Line(62),
@@ -42,7 +42,7 @@ pub static SECTIONS: [types::Section; 4] = [
     types::Section {
         name: "tables",
         base: paging::PhysAddr::new(0x4021_0000),
-        link: paging::VirtAddr::new(0xa00_0021_0000),
+        link: paging::VirtAddr::new(0x0a00_0021_0000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
@@ -50,7 +50,7 @@ pub static SECTIONS: [types::Section; 4] = [
     types::Section {
         name: "data",
         base: paging::PhysAddr::new(0x4021_c000),
-        link: paging::VirtAddr::new(0xa00_0021_c000),
+        link: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(62),
@@ -60,105 +60,105 @@ pub static SECTIONS: [types::Section; 4] = [
 pub static REGIONS: [types::Region; 25] = [
     types::Region {
         name: "page 0",
-        base: paging::VirtAddr::new(0x0),
+        base: paging::VirtAddr::new(0x0000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard below image",
-        base: paging::VirtAddr::new(0xa00_0000_0000),
+        base: paging::VirtAddr::new(0x0a00_0000_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "text",
-        base: paging::VirtAddr::new(0xa00_0020_0000),
+        base: paging::VirtAddr::new(0x0a00_0020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
         from: types::Origin::Line(62),
     },
     types::Region {
         name: "rodata",
-        base: paging::VirtAddr::new(0xa00_0020_c000),
+        base: paging::VirtAddr::new(0x0a00_0020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
         from: types::Origin::Line(62),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0xa00_0021_0000),
+        base: paging::VirtAddr::new(0x0a00_0021_0000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0xa00_0021_c000),
+        base: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(62),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0xa00_0022_0000),
+        base: paging::VirtAddr::new(0x0a00_0022_0000),
         bytes: 0x1e_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "console",
-        base: paging::VirtAddr::new(0xa00_0040_0000),
+        base: paging::VirtAddr::new(0x0a00_0040_0000),
         bytes: 0x1000,
         access: types::Access::Device,
         from: types::Origin::Line(62),
     },
     types::Region {
         name: "manifest",
-        base: paging::VirtAddr::new(0xa00_0040_1000),
+        base: paging::VirtAddr::new(0x0a00_0040_1000),
         bytes: 0x1000,
         access: types::Access::Read,
         from: types::Origin::Default,
     },
     types::Region {
         name: "fixmap",
-        base: paging::VirtAddr::new(0xa00_0040_2000),
+        base: paging::VirtAddr::new(0x0a00_0040_2000),
         bytes: 0xe000,
         access: types::Access::Window,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "guard above fixmap",
-        base: paging::VirtAddr::new(0xa00_0041_0000),
+        base: paging::VirtAddr::new(0x0a00_0041_0000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::Line(76),
     },
     types::Region {
         name: "pmap",
-        base: paging::VirtAddr::new(0xa00_0041_1000),
+        base: paging::VirtAddr::new(0x0a00_0041_1000),
         bytes: 0x8000,
         access: types::Access::Window,
         from: types::Origin::Line(76),
     },
     types::Region {
         name: "guard above pmap",
-        base: paging::VirtAddr::new(0xa00_0041_9000),
+        base: paging::VirtAddr::new(0x0a00_0041_9000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::Line(77),
     },
     types::Region {
         name: "firmware window",
-        base: paging::VirtAddr::new(0xa00_0041_a000),
+        base: paging::VirtAddr::new(0x0a00_0041_a000),
         bytes: 0x11_0000,
         access: types::Access::Window,
         from: types::Origin::Line(77),
     },
     types::Region {
         name: "guard above firmware window",
-        base: paging::VirtAddr::new(0xa00_0052_a000),
+        base: paging::VirtAddr::new(0x0a00_0052_a000),
         bytes: 0xd_6000,
         access: types::Access::Guard,
         from: types::Origin::Line(77),
@@ -238,25 +238,25 @@ pub static REGIONS: [types::Region; 25] = [
 pub static PHYS_REGIONS: [types::PhysRegion; 14] = [
     types::PhysRegion {
         name: "gicd",
-        base: paging::PhysAddr::new(0x800_0000),
+        base: paging::PhysAddr::new(0x0800_0000),
         bytes: 0x1_0000,
         from: types::Origin::Line(48),
     },
     types::PhysRegion {
         name: "its",
-        base: paging::PhysAddr::new(0x808_0000),
+        base: paging::PhysAddr::new(0x0808_0000),
         bytes: 0x2_0000,
         from: types::Origin::Line(50),
     },
     types::PhysRegion {
         name: "gicr",
-        base: paging::PhysAddr::new(0x80a_0000),
+        base: paging::PhysAddr::new(0x080a_0000),
         bytes: 0xf6_0000,
         from: types::Origin::Line(49),
     },
     types::PhysRegion {
         name: "console",
-        base: paging::PhysAddr::new(0x900_0000),
+        base: paging::PhysAddr::new(0x0900_0000),
         bytes: 0x1000,
         from: types::Origin::Line(62),
     },
@@ -381,7 +381,7 @@ pub static CPU_FRAMES: [types::CpuFrames; 4] = [
 ];
 /// Pages mapped for good, then slots that are free at run time.
 pub const FIXMAP: types::Window = types::Window {
-    base: paging::VirtAddr::new(0xa00_0040_0000),
+    base: paging::VirtAddr::new(0x0a00_0040_0000),
     slots: 16,
     table: 4,
     first: 0,
@@ -391,7 +391,7 @@ pub const FIXMAP: types::Window = types::Window {
 pub const FIXMAP_FREE: u32 = 2;
 /// Early window onto table pages.
 pub const PMAP: types::Window = types::Window {
-    base: paging::VirtAddr::new(0xa00_0041_1000),
+    base: paging::VirtAddr::new(0x0a00_0041_1000),
     slots: 8,
     table: 4,
     first: 17,
@@ -399,7 +399,7 @@ pub const PMAP: types::Window = types::Window {
 };
 /// Window onto what firmware left.
 pub const FIRMWARE: types::Window = types::Window {
-    base: paging::VirtAddr::new(0xa00_0041_a000),
+    base: paging::VirtAddr::new(0x0a00_0041_a000),
     slots: 272,
     table: 4,
     first: 26,
@@ -419,8 +419,8 @@ pub const PRIVATE: types::PrivateArea = types::PrivateArea {
 pub const CONSOLE: types::Console = types::Console {
     kind: "pl011",
     place: types::ConsolePlace::Mmio {
-        physical: paging::PhysAddr::new(0x900_0000),
-        mapped: paging::VirtAddr::new(0xa00_0040_0000),
+        physical: paging::PhysAddr::new(0x0900_0000),
+        mapped: paging::VirtAddr::new(0x0a00_0040_0000),
     },
     tx: types::Register {
         offset: 0x0,
@@ -442,7 +442,7 @@ pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
     frame: paging::Frame::new(0x4_023c),
-    mapped: paging::VirtAddr::new(0xa00_0040_1000),
+    mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
 /// Files that the loader places, in the manifest's order.
 pub static BLOBS: [types::Blob; 2] = [

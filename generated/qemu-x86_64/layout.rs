@@ -12,7 +12,7 @@ pub const PLATFORM: types::Platform = types::Platform {
 };
 /// How and where the image is entered.
 pub const BOOT: types::Boot = types::Boot {
-    load: paging::PhysAddr::new(0x20_0000),
+    load: paging::PhysAddr::new(0x0020_0000),
     load_from: types::Origin::Line(69),
     footprint_bytes: 0x3_e000,
     entry_el: 2,
@@ -25,7 +25,7 @@ pub const BOOT: types::Boot = types::Boot {
 pub static SECTIONS: [types::Section; 4] = [
     types::Section {
         name: "text",
-        base: paging::PhysAddr::new(0x20_0000),
+        base: paging::PhysAddr::new(0x0020_0000),
         link: paging::VirtAddr::new(0xffff_ffff_8020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
@@ -33,7 +33,7 @@ pub static SECTIONS: [types::Section; 4] = [
     },
     types::Section {
         name: "rodata",
-        base: paging::PhysAddr::new(0x20_c000),
+        base: paging::PhysAddr::new(0x0020_c000),
         link: paging::VirtAddr::new(0xffff_ffff_8020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
@@ -41,7 +41,7 @@ pub static SECTIONS: [types::Section; 4] = [
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x21_0000),
+        base: paging::PhysAddr::new(0x0021_0000),
         link: paging::VirtAddr::new(0xffff_ffff_8021_0000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
@@ -49,7 +49,7 @@ pub static SECTIONS: [types::Section; 4] = [
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x21_d000),
+        base: paging::PhysAddr::new(0x0021_d000),
         link: paging::VirtAddr::new(0xffff_ffff_8021_d000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
@@ -60,7 +60,7 @@ pub static SECTIONS: [types::Section; 4] = [
 pub static REGIONS: [types::Region; 25] = [
     types::Region {
         name: "page 0",
-        base: paging::VirtAddr::new(0x0),
+        base: paging::VirtAddr::new(0x0000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::Default,
@@ -238,49 +238,49 @@ pub static REGIONS: [types::Region; 25] = [
 pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
     types::PhysRegion {
         name: "trampoline",
-        base: paging::PhysAddr::new(0x9_e000),
+        base: paging::PhysAddr::new(0x0009_e000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "text",
-        base: paging::PhysAddr::new(0x20_0000),
+        base: paging::PhysAddr::new(0x0020_0000),
         bytes: 0xc000,
         from: types::Origin::Line(62),
     },
     types::PhysRegion {
         name: "rodata",
-        base: paging::PhysAddr::new(0x20_c000),
+        base: paging::PhysAddr::new(0x0020_c000),
         bytes: 0x4000,
         from: types::Origin::Line(62),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x21_0000),
+        base: paging::PhysAddr::new(0x0021_0000),
         bytes: 0xd000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x21_d000),
+        base: paging::PhysAddr::new(0x0021_d000),
         bytes: 0x4000,
         from: types::Origin::Line(62),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x22_1000),
+        base: paging::PhysAddr::new(0x0022_1000),
         bytes: 0x1_0000,
         from: types::Origin::Line(74),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x23_1000),
+        base: paging::PhysAddr::new(0x0023_1000),
         bytes: 0xc000,
         from: types::Origin::Line(27),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x23_d000),
+        base: paging::PhysAddr::new(0x0023_d000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
@@ -300,13 +300,13 @@ pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
 /// RAM, sorted and disjoint.
 pub static RAM: [types::RamBank; 2] = [
     types::RamBank {
-        base: paging::PhysAddr::new(0x0),
+        base: paging::PhysAddr::new(0x0000),
         bytes: 0x9_f000,
         from: types::Origin::Line(16),
     },
     types::RamBank {
-        base: paging::PhysAddr::new(0x10_0000),
-        bytes: 0x3fee_0000,
+        base: paging::PhysAddr::new(0x0010_0000),
+        bytes: 0x3fe0_0000,
         from: types::Origin::Line(20),
     },
 ];

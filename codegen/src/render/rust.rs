@@ -23,6 +23,11 @@ pub(super) fn hex(value: u64) -> TokenStream {
     syn::LitInt::new(&text, Span::call_site()).into_token_stream()
 }
 
+/// An address as the maps print it.
+fn address(text: &str) -> TokenStream {
+    syn::LitInt::new(text, Span::call_site()).into_token_stream()
+}
+
 /// A number in decimal, without a suffix.
 pub(super) fn count(value: impl TryInto<u64>) -> TokenStream {
     let value = value.try_into().unwrap_or(u64::MAX);
@@ -31,19 +36,19 @@ pub(super) fn count(value: impl TryInto<u64>) -> TokenStream {
 
 /// `paging::PhysAddr::new(…)`.
 pub(super) fn physical(at: PhysAddr) -> TokenStream {
-    let at = hex(at.get());
+    let at = address(&at.to_string());
     quote!(paging::PhysAddr::new(#at))
 }
 
 /// `paging::VirtAddr::new(…)`.
 pub(super) fn virtual_address(at: VirtAddr) -> TokenStream {
-    let at = hex(at.get());
+    let at = address(&at.to_string());
     quote!(paging::VirtAddr::new(#at))
 }
 
 /// `paging::Ipa::new(…)`.
 pub(super) fn guest_physical(at: Ipa) -> TokenStream {
-    let at = hex(at.get());
+    let at = address(&at.to_string());
     quote!(paging::Ipa::new(#at))
 }
 
