@@ -80,7 +80,7 @@ fn cpus(vcpus: u32) -> DeviceTreeNode {
 
 /// Aff0 counts to 16, as many as one ICC_SGI1R_EL1 target list names (Arm IHI 0069, ICC_SGI1R_EL1.TargetList); Aff1 goes on.
 fn affinity(vcpu: u32) -> u32 {
-    vcpu / 16 << 8 | vcpu % 16
+    ((vcpu / 16) << 8) | (vcpu % 16)
 }
 
 /// PSCI 1.1 by HVC; function ids are the specification's (Arm DEN 0022).

@@ -163,7 +163,7 @@ mod tests {
         set.insert(30..40, owner("c")).expect("free");
         let gaps: Vec<_> = set.gaps(0..50).collect();
         assert_eq!(gaps, [0..10, 25..30, 40..50]);
-        assert_eq!(set.gaps(12..35).collect::<Vec<_>>(), [25..30]);
+        assert!(set.gaps(12..35).eq(std::iter::once(25..30)));
         assert_eq!(set.gaps(12..18).count(), 0);
     }
 

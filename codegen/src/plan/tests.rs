@@ -2,6 +2,7 @@
 
 mod boards;
 mod invariants;
+mod random;
 mod refused;
 
 use paging::{

@@ -100,7 +100,7 @@ fn a_trampoline_that_is_not_free() {
 
 #[test]
 fn no_frame_for_a_trampoline() {
-    let change = |board: &mut Board| drop(board.memory.banks.remove(0));
+    let change = |board: &mut Board| board.memory.banks = vec![bank(0x10_0000, 0x3fee_0000)];
     check(x86_64(), change, "E0509", "below 640 KiB", "other than frame 0");
 }
 
