@@ -1,0 +1,183 @@
+//! `[console]`: a UART as data, or none.
+
+use paging::PhysAddr;
+
+use super::claims::{Claim, Claims, Use};
+use super::uart::{self, Fixed, ns16550};
+use super::{Checker, machine};
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::model::{self, Arch, ConsolePlace, Mmio, Uart, UartRegister, Width};
+use crate::schema::{Console, ConsoleWord, InitWord, Written};
+
+/// Largest error of a baud rate, in per cent.
+const BAUD_ERROR_PERCENT: u64 = 3;
+
+/// Checks the table.
+pub(super) fn check(checker: &mut Checker, console: &Written<Console>, arch: Arch, claims: &mut Claims) -> Option<model::Console> {
+    let table = &console.value;
+    let from = checker.origin(table.kind.span);
+    inapplicable(checker, table);
+    let uart = match table.kind.value {
+        ConsoleWord::Pl011 => fixed(checker, table, &uart::PL011),
+        ConsoleWord::Xuartps => fixed(checker, table, &uart::XUARTPS),
+        ConsoleWord::Imx => fixed(checker, table, &uart::IMX),
+        ConsoleWord::Meson => fixed(checker, table, &uart::MESON),
+        ConsoleWord::Lpuart => fixed(checker, table, &uart::LPUART),
+        ConsoleWord::Mvebu3700 => fixed(checker, table, &uart::MVEBU3700),
+        ConsoleWord::Ns16550 => ns16550(checker, table, arch)?,
+        ConsoleWord::Polled => polled(checker, table)?,
+        ConsoleWord::None => Uart { kind: "none".into(), ..uart::PL011.uart(false) },
+    };
+    let place = place(checker, table, arch, &uart, claims)?;
+    Some(model::Console { place, uart, from })
+}
+
+fn is_driver(table: &Console) -> bool {
+    table.init.as_ref().is_some_and(|init| init.value == InitWord::Driver)
+}
+
+fn fixed(checker: &mut Checker, table: &Console, kind: &Fixed) -> Uart {
+    let driver = is_driver(table);
+    if let (Some(init), true, true) = (&table.init, driver, kind.init.is_empty()) {
+        checker.inapplicable("console.init = \"driver\"", init.span, &format!("kind \"{}\" is set up by firmware only", kind.kind));
+    }
+    kind.uart(driver)
+}
+
+/// Keys that belong to other kinds.
+fn inapplicable(checker: &mut Checker, table: &Console) {
+    let kind = table.kind.value;
+    let is_16550 = kind == ConsoleWord::Ns16550;
+    let polled = kind == ConsoleWord::Polled;
+    let spans = |written: Option<Span>, applies: bool| written.filter(|_| !applies);
+    let keys = [
+        ("console.io-port", spans(table.io_port.as_ref().map(|key| key.span), is_16550)),
+        ("console.reg-shift", spans(table.reg_shift.as_ref().map(|key| key.span), is_16550)),
+        ("console.io-width", spans(table.io_width.as_ref().map(|key| key.span), is_16550)),
+        ("console.clock-hz", spans(table.clock_hz.as_ref().map(|key| key.span), is_16550)),
+        ("console.baud", spans(table.baud.as_ref().map(|key| key.span), is_16550)),
+        ("console.tx", spans(table.tx.as_ref().map(|key| key.span), polled)),
+        ("console.ready", spans(table.ready.as_ref().map(|key| key.span), polled)),
+        ("console.init-writes", spans(table.init_writes.as_ref().and_then(|list| list.first()).map(|key| key.span), polled)),
+    ];
+    for (key, span) in keys {
+        if let Some(span) = span {
+            checker.inapplicable(key, span, "console.kind is another");
+        }
+    }
+}
+
+fn ns16550(checker: &mut Checker, table: &Console, arch: Arch) -> Option<Uart> {
+    let divisor = divisor(checker, table)?;
+    let init = if is_driver(table) { ns16550::Init::Driver(divisor) } else { ns16550::Init::Firmware };
+    if let Some(port) = &table.io_port {
+        if arch == Arch::Aarch64 {
+            checker.inapplicable("console.io-port", port.span, "aarch64 has no I/O ports");
+            return None;
+        }
+        return Some(ns16550::uart(0, Width::Byte, &init));
+    }
+    let because = "an ns16550 without io-port has registers in memory";
+    let shift = checker.needed("console.reg-shift", table.reg_shift.as_ref(), table.kind.span, because);
+    let width = checker.needed("console.io-width", table.io_width.as_ref(), table.kind.span, because);
+    let (shift, written) = (shift?, width?);
+    let width = machine::width(checker, "console.io-width", written)?;
+    if shift.value > 3 {
+        let claim = format!("console.reg-shift is {}, at most 3", shift.value);
+        checker.at(&codes::E0110, shift.span, claim, "out of range", "registers lie 1, 2, 4 or 8 bytes apart: 0 to 3");
+        return None;
+    }
+    Some(ns16550::uart(shift.value, width, &init))
+}
+
+/// The divisor of a rate, where one is asked for.
+fn divisor(checker: &mut Checker, table: &Console) -> Option<Option<u16>> {
+    let (clock, baud) = match (&table.clock_hz, &table.baud) {
+        (None, None) => return Some(None),
+        (Some(clock), Some(baud)) => (clock, baud),
+        (Some(one), None) => {
+            checker.needed::<u32>("console.baud", None, one.span, "clock-hz is given");
+            return None;
+        }
+        (None, Some(one)) => {
+            checker.needed::<u32>("console.clock-hz", None, one.span, "baud is given");
+            return None;
+        }
+    };
+    let (hertz, rate) = (u64::from(clock.value), u64::from(baud.value.max(1)));
+    let divisor = (hertz + 8 * rate) / (16 * rate);
+    let made = hertz.checked_div(16 * divisor).unwrap_or(0);
+    let error = made.abs_diff(rate) * 100;
+    match u16::try_from(divisor) {
+        Ok(small) if divisor > 0 && error <= BAUD_ERROR_PERCENT * rate => Some(Some(small)),
+        Ok(_) | Err(_) => {
+            let claim = format!("console.baud {} cannot be made from console.clock-hz {}", baud.value, clock.value);
+            let found = Diagnostic::new(&codes::E0308, claim).at(baud.span, "asked for").at(clock.span, "divided by 16 and a whole number");
+            checker.push(found.help(format!("the nearest rate is {made}; the fastest is {}", hertz / 16)));
+            None
+        }
+    }
+}
+
+fn polled(checker: &mut Checker, table: &Console) -> Option<Uart> {
+    let because = "kind is \"polled\"";
+    let tx = checker.needed("console.tx", table.tx.as_ref(), table.kind.span, because);
+    let ready = checker.needed("console.ready", table.ready.as_ref(), table.kind.span, because);
+    let (tx, ready) = (&tx?.value, &ready?.value);
+    let tx = UartRegister { offset: tx.off.value, width: machine::width(checker, "console.tx.width", &tx.width)? };
+    let status = UartRegister { offset: ready.off.value, width: machine::width(checker, "console.ready.width", &ready.width)? };
+    let mut init = Vec::new();
+    for pair in table.init_writes.iter().flatten() {
+        let [offset, value] = pair.value;
+        match u16::try_from(offset) {
+            Ok(offset) => init.push((UartRegister { offset, width: tx.width }, value)),
+            Err(_) => {
+                let claim = format!("console.init-writes offset {offset:#x} is above 0xffff");
+                checker.at(&codes::E0110, pair.span, claim, "out of range", "offsets count from console.base");
+            }
+        }
+    }
+    let (ready_mask, ready_value) = (ready.mask.value, ready.value.value);
+    Some(Uart { kind: "polled".into(), tx, ready: status, ready_mask, ready_value, init })
+}
+
+fn place(checker: &mut Checker, table: &Console, arch: Arch, uart: &Uart, claims: &mut Claims) -> Option<ConsolePlace> {
+    if table.kind.value == ConsoleWord::None {
+        return Some(ConsolePlace::None);
+    }
+    if let (Some(port), Arch::X86_64) = (&table.io_port, arch) {
+        if u64::from(port.value) + ns16550::REGISTERS > 1 << 16 {
+            let claim = format!("console ports from {:#x} run past 0xffff", port.value);
+            checker.at(&codes::E0204, port.span, claim, "starts here", "COM1 is 0x3f8");
+        }
+        return Some(ConsolePlace::Port(port.value));
+    }
+    let because = "the console's registers are in memory";
+    let base = checker.needed("console.base", table.base.as_ref(), table.kind.span, because);
+    let size = checker.needed("console.size", table.size.as_ref(), table.kind.span, because);
+    let (base, size) = (base?, size?);
+    let (first, bytes) = checker.range("console", base, size)?;
+    reach(checker, uart, bytes, size.span);
+    claims.add(Claim { name: "console".into(), base: first, bytes, span: base.span, kind: Use::Fixmap });
+    Some(ConsolePlace::Mmio(Mmio { base: PhysAddr::new(first), bytes, from: checker.origin(base.span) }))
+}
+
+/// Each register lies inside the window, aligned to its width.
+fn reach(checker: &mut Checker, uart: &Uart, bytes: u64, span: Span) {
+    let registers = [uart.tx, uart.ready].into_iter().chain(uart.init.iter().map(|(register, _)| *register));
+    for UartRegister { offset, width } in registers {
+        let wide = match width {
+            Width::Byte => 1,
+            Width::Half => 2,
+            Width::Word => 4,
+        };
+        let offset = u64::from(offset);
+        if offset % wide != 0 || offset + wide > bytes {
+            let claim = format!("console register at offset {offset:#x}, {wide} bytes wide, is outside its window or misaligned");
+            let label = format!("the window is {bytes:#x} bytes");
+            checker.at(&codes::E0307, span, claim, &label, "correct console.size, reg-shift or the register's offset and width");
+            return;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `[memory]`: banks sorted, joined and disjoint; reserved ranges rounded outward.
+
+use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr};
+
+use super::Checker;
+use super::claims::Claims;
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Radix, Span};
+use crate::model::{self, Origin, RamBank, Sourced};
+use crate::schema::{BanksFrom, Memory, ReservedKind, ReservedOwner, Written};
+
+/// Narrowest physical address space that a board may name.
+const PA_BITS_LEAST: u8 = 32;
+/// Widest that both architectures' entries hold.
+const PA_BITS_MOST: u8 = 52;
+
+/// A bank with its place.
+struct Bank {
+    frames: FrameRange,
+    span: Span,
+}
+
+/// Checks the table.
+pub(super) fn check(checker: &mut Checker, memory: &Memory, claims: &mut Claims) -> Option<model::Memory> {
+    let pa_bits = pa_bits(checker, memory.pa_bits_min.as_ref());
+    banks_from(checker, &memory.banks_from);
+    let mut banks: Vec<Bank> = Vec::new();
+    for bank in &memory.bank {
+        let crate::schema::Bank { base, size } = &bank.value;
+        let Some((first, bytes)) = checker.range("memory.bank", base, size) else { continue };
+        let whole = checker.aligned("memory.bank.base", first, base.span, PAGE_BYTES)
+            & checker.aligned("memory.bank.size", bytes, size.span, PAGE_BYTES);
+        if whole {
+            beyond(checker, first, bytes, base.span, pa_bits.value);
+            banks.push(Bank { frames: frames(first, bytes), span: base.span });
+        }
+    }
+    banks.sort_by_key(|bank| bank.frames.first);
+    for pair in banks.windows(2) {
+        overlap(checker, &pair[0], &pair[1]);
+    }
+    if memory.bank.is_empty() && checker.is_complete("memory.bank") {
+        let help = "add a [[memory.bank]] with base and size";
+        checker.at(&codes::E0209, memory.banks_from.span, "the board has no memory.bank".into(), "no bank follows", help);
+    }
+    for bank in &banks {
+        claims.bank(bank.frames, bank.span);
+    }
+    let reserved = reserved(checker, memory, &banks);
+    (!banks.is_empty()).then(|| model::Memory { banks: joined(checker, banks), reserved, pa_bits })
+}
+
+fn pa_bits(checker: &mut Checker, written: Option<&Written<u8>>) -> Sourced<u8> {
+    let Some(written) = written else {
+        return Sourced { value: Memory::PA_BITS_MIN, from: Origin::Default };
+    };
+    let found = checker.sourced(written);
+    if (PA_BITS_LEAST..=PA_BITS_MOST).contains(&found.value) {
+        return found;
+    }
+    let claim = format!("memory.pa-bits-min is {}, outside {PA_BITS_LEAST} to {PA_BITS_MOST}", found.value);
+    checker.at(&codes::E0110, written.span, claim, "out of range", "40 is right for most boards");
+    Sourced { value: found.value.clamp(PA_BITS_LEAST, PA_BITS_MOST), from: found.from }
+}
+
+fn banks_from(checker: &mut Checker, written: &Written<BanksFrom>) {
+    let word = match written.value {
+        BanksFrom::Static => return,
+        BanksFrom::FirmwareDtb => "firmware-dtb",
+        BanksFrom::E820 => "e820",
+        BanksFrom::Uefi => "uefi",
+    };
+    let claim = format!("memory.banks-from is \"{word}\", but addresses are planned from the file");
+    checker.at(&codes::E0210, written.span, claim, "not known before boot", "use \"static\" and list the banks");
+}
+
+fn beyond(checker: &mut Checker, first: u64, bytes: u64, span: Span, bits: u8) {
+    let last = first + (bytes - 1);
+    if last >> bits != 0 {
+        let claim = format!("memory.bank {} lies beyond {bits} physical address bits", Radix::Hex.range(first, bytes));
+        let need = u64::BITS - last.leading_zeros();
+        checker.at(&codes::E0205, span, claim, "out of reach", &format!("set memory.pa-bits-min to {need} if the processor has as many"));
+    }
+}
+
+fn frames(first: u64, bytes: u64) -> FrameRange {
+    FrameRange::new(Frame::containing(PhysAddr::new(first)), bytes / PAGE_BYTES)
+}
+
+fn show(frames: FrameRange, radix: Radix) -> String {
+    radix.range(frames.first.address().get(), frames.bytes())
+}
+
+fn overlap(checker: &mut Checker, below: &Bank, above: &Bank) {
+    let Some(both) = below.frames.intersection(above.frames) else { return };
+    let radix = checker.radix(above.span);
+    let claim = format!("memory.bank {} overlaps memory.bank {}", show(above.frames, radix), show(below.frames, radix));
+    let found = Diagnostic::new(&codes::E0203, claim).at(above.span, "this bank").at(below.span, "and this one");
+    let found = found.note(format!("both claim {}", show(both, radix)));
+    let free = radix.show(below.frames.end().address().get().into());
+    checker.push(found.help(format!("start it at {free} or above, or shrink the other bank")));
+}
+
+/// Banks that touch are one.
+fn joined(checker: &Checker, banks: Vec<Bank>) -> Vec<RamBank> {
+    let mut list: Vec<RamBank> = Vec::new();
+    for bank in banks {
+        match list.last_mut() {
+            Some(last) if last.frames.end() == bank.frames.first => last.frames.frames += bank.frames.frames,
+            _ => list.push(RamBank { frames: bank.frames, from: checker.origin(bank.span) }),
+        }
+    }
+    list
+}
+
+fn reserved(checker: &mut Checker, memory: &Memory, banks: &[Bank]) -> Vec<model::Reserved> {
+    let mut list = Vec::new();
+    for entry in &memory.reserved {
+        let entry = &entry.value;
+        checker.name("memory.reserved.name", &entry.name);
+        let what = format!("memory.reserved {}", entry.name.value);
+        let Some((first, bytes)) = checker.range(&what, &entry.base, &entry.size) else { continue };
+        let from = first - first % PAGE_BYTES;
+        let to = (first + bytes).checked_next_multiple_of(PAGE_BYTES).unwrap_or(first + bytes);
+        let frames = frames(from, to - from);
+        if !banks.iter().any(|bank| bank.frames.intersects(frames)) {
+            let claim = format!("{what} {} touches no memory.bank", Radix::Hex.range(first, bytes));
+            checker.at(&codes::E0206, entry.base.span, claim, "no RAM here", "correct the address, or remove the entry");
+        }
+        list.push(model::Reserved {
+            name: entry.name.value.clone(),
+            frames,
+            kind: kind(entry.kind.value),
+            owner: owner(entry.owner.value),
+            from: checker.origin(entry.base.span),
+        });
+    }
+    checker.unique("memory.reserved", memory.reserved.iter().map(|entry| &entry.value.name));
+    list.sort_by_key(|entry| entry.frames.first);
+    list
+}
+
+fn kind(word: ReservedKind) -> model::ReservedKind {
+    match word {
+        ReservedKind::NoMap => model::ReservedKind::NoMap,
+        ReservedKind::Reserved => model::ReservedKind::Reserved,
+        ReservedKind::Hole => model::ReservedKind::Hole,
+    }
+}
+
+fn owner(word: ReservedOwner) -> model::ReservedOwner {
+    match word {
+        ReservedOwner::El3 => model::ReservedOwner::El3,
+        ReservedOwner::VendorHyp => model::ReservedOwner::VendorHyp,
+        ReservedOwner::Coprocessor => model::ReservedOwner::Coprocessor,
+        ReservedOwner::Bootloader => model::ReservedOwner::Bootloader,
+        ReservedOwner::User => model::ReservedOwner::User,
+    }
+}
