@@ -1,0 +1,32 @@
+//! AArch64 at EL2: without VHE, 4 KiB granule, one TTBR0_EL2.
+//!
+//! Knows registers and instructions; what is mapped and in which order things happen is common code's business.
+
+pub mod cache;
+pub mod cpu;
+pub mod early;
+pub mod entry;
+pub mod firmware;
+pub mod guest;
+pub mod port;
+pub mod power;
+mod psci;
+mod registers;
+pub mod smp;
+pub mod syndrome;
+pub mod tlb;
+mod vectors;
+
+use paging::{El2, PhysAddr, Stage2};
+
+/// Format of the hypervisor's own tables.
+pub type HostFormat = El2;
+/// Format of a guest's tables.
+pub type GuestFormat = Stage2;
+
+/// What the boot loader left in x0. Linux, "Booting AArch64 Linux", "Call the kernel image".
+#[derive(Clone, Copy, Debug)]
+pub struct Handoff {
+    /// The device tree, if there is one.
+    pub device_tree: PhysAddr,
+}

@@ -1,0 +1,108 @@
+//! Why a guest left, and what becomes of it.
+//!
+//! No input from a guest panics: what is not understood ends the guest with a line that says why.
+
+use core::fmt;
+
+use aarch64_cpu::registers::{ESR_EL1, ELR_EL1, ESR_EL2, FAR_EL2, HPFAR_EL2, Readable, SPSR_EL1, VBAR_EL1, Writeable};
+use paging::{Ipa, PAGE_BYTES};
+
+use super::{Context, GuestAddr, START, hypercall, psci};
+use crate::arch::this::syndrome::{Abort, Class, Syndrome};
+use crate::board::Place;
+use crate::board::types::Domain;
+use crate::domain::{End, ended};
+use crate::say;
+
+/// The vectors a lower exception level arrives at; from AArch32 they are four more. Arm ARM, "Exception vectors".
+const SYNCHRONOUS: u64 = 0;
+const SYNCHRONOUS_AARCH32: u64 = 4;
+
+/// Bytes of an A64 instruction.
+const INSTRUCTION_BYTES: u64 = 4;
+
+/// The immediate of a hypercall in the Xen ABI. Xen, public/arch-arm.h.
+const XEN_IMMEDIATE: u16 = 0xea1;
+
+/// Handles one exit; on return the guest goes on.
+pub(in super::super) extern "C" fn exit(context: &mut Context, vector: u64) {
+    let syndrome = Syndrome::new(ESR_EL2.get());
+    match vector {
+        SYNCHRONOUS => synchronous(context, syndrome),
+        SYNCHRONOUS_AARCH32 => stop(context, &format_args!("{} from AArch32", syndrome.class())),
+        _ => stop(context, &"an interrupt that nobody asked for"),
+    }
+}
+
+fn synchronous(context: &mut Context, syndrome: Syndrome) {
+    let class = syndrome.class();
+    match class {
+        Class::Hvc(0) => psci::call(context),
+        Class::Hvc(XEN_IMMEDIATE) => hypercall::call(context),
+        Class::Hvc(_) => context.x[0] = psci::NOT_SUPPORTED,
+        // The trapped instruction has not run: step over it.
+        Class::Smc(_) => {
+            context.counter += INSTRUCTION_BYTES;
+            context.x[0] = psci::NOT_SUPPORTED;
+        }
+        // A wait may end at any time.
+        Class::Wait => context.counter += INSTRUCTION_BYTES,
+        Class::SystemRegister | Class::Simd | Class::Unknown => undefined(context),
+        Class::DataAbort(abort) | Class::InstructionAbort(abort) => stop(context, &Outside::new(context.domain, abort)),
+        Class::IllegalState
+        | Class::Svc
+        | Class::ProgramCounter
+        | Class::StackPointer
+        | Class::SError
+        | Class::Breakpoint
+        | Class::Other(_) => stop(context, &class),
+    }
+}
+
+/// Ends the guest with a line.
+fn stop(context: &Context, why: &dyn fmt::Display) -> ! {
+    let Context { domain, counter, .. } = context;
+    say!("domain {}: {why}, elr {}", domain.name, GuestAddr(*counter).shown());
+    ended(domain, End::Stopped)
+}
+
+/// An access that stage 2 does not allow.
+struct Outside {
+    domain: &'static Domain,
+    abort: Abort,
+    at: Ipa,
+}
+
+impl Outside {
+    fn new(domain: &'static Domain, abort: Abort) -> Self {
+        // FIPA, bits [43:4], is IPA bits [51:12]. Arm ARM, HPFAR_EL2.
+        let page = (HPFAR_EL2.get() >> 4 & 0xff_ffff_ffff) * PAGE_BYTES;
+        Self { domain, abort, at: Ipa::new(page | FAR_EL2.get() % PAGE_BYTES) }
+    }
+}
+
+impl fmt::Display for Outside {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Domain { ipa, memory_bytes, from, .. } = *self.domain;
+        let (end, place) = (Ipa::new(ipa.get() + memory_bytes), Place(from));
+        write!(out, "{} {} ({}), its memory is {ipa}..{end} ({place})", self.abort.attempt, self.at, self.abort.status)
+    }
+}
+
+/// Lets the guest take the exception of an undefined instruction at EL1. Arm ARM, "AArch64.TakeException".
+fn undefined(context: &mut Context) {
+    /// ESR_EL1: EC 0, unknown reason, of a 32-bit instruction (IL, bit 25).
+    const UNKNOWN: u64 = 1 << 25;
+    ESR_EL1.set(UNKNOWN);
+    ELR_EL1.set(context.counter);
+    SPSR_EL1.set(context.state);
+    // SPSR.M, bits [3:0]: EL0t, EL1t, EL1h; bit 4: AArch32.
+    let offset = match context.state & 0b1_1111 {
+        0b0_0101 => 0x200,
+        0b0_0100 => 0x000,
+        0b0_0000 => 0x400,
+        _ => 0x600,
+    };
+    context.counter = VBAR_EL1.get().wrapping_add(offset);
+    context.state = START;
+}

@@ -1,0 +1,46 @@
+//! Ordering entry writes and forgetting translations, EL2 regime.
+//!
+//! Source: Arm ARM (DDI 0487), "TLB maintenance instructions" and "Ordering and completion of TLB maintenance
+//! instructions".
+
+// UNSAFETY: TLB maintenance.
+#![expect(unsafe_code, reason = "TLB maintenance instructions")]
+
+use core::arch::asm;
+
+use aarch64_cpu::asm::barrier;
+use paging::{PAGE_BYTES, VirtAddr};
+
+/// Makes entries that became valid visible to this CPU's next walk.
+pub fn publish() {
+    barrier::dsb(barrier::ISHST);
+    barrier::isb(barrier::SY);
+}
+
+/// Forgets a page on this CPU.
+pub fn flush_page(at: VirtAddr) {
+    // SAFETY: forgetting a translation whose entry is invalid changes no valid access; no `nomem`, so the store to the
+    // entry stays before it.
+    unsafe {
+        asm!("dsb nshst", "tlbi vae2, {page}", "dsb nsh", "isb", page = in(reg) operand(at), options(nostack));
+    }
+}
+
+/// Forgets a page on all CPUs.
+pub fn flush_page_all(at: VirtAddr) {
+    // SAFETY: as `flush_page`, for every CPU that shares the table.
+    unsafe {
+        asm!("dsb ishst", "tlbi vae2is, {page}", "dsb ish", "isb", page = in(reg) operand(at), options(nostack));
+    }
+}
+
+/// Forgets everything known of the loaded guest, both stages, on all CPUs.
+pub(super) fn flush_guest() {
+    // SAFETY: forgetting translations only makes later accesses walk again.
+    unsafe { asm!("dsb ishst", "tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
+}
+
+/// TLBI by address: VA[55:12] in bits [43:0]. Arm ARM, "TLBI VAE2".
+fn operand(at: VirtAddr) -> u64 {
+    at.get() / PAGE_BYTES
+}

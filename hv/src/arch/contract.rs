@@ -1,0 +1,70 @@
+//! What each architecture provides, as types: drift in one of them is an error here.
+//!
+//! Holds no code. Beside these functions an architecture owns its entry: it calls
+//! [`boot::start`](crate::boot::start) on the boot CPU and
+//! [`boot::start_secondary`](crate::boot::start_secondary) on each other CPU, both with the CPU's own
+//! root loaded (`BOOT.boot_root`, `CPU_FRAMES[n].root`), its stack at the top of `PRIVATE.stack`,
+//! `cpu::index` answering, exceptions reported through [`fault`](crate::fault) and interrupts masked.
+
+use paging::{Format, GuestAttributes, HostAttributes, Ipa, Level, VirtAddr};
+
+use crate::arch::this;
+use crate::board::types::{Domain, Width};
+use crate::cpu::CpuIndex;
+use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
+use crate::smp::StartError;
+
+/// Hypervisor mappings.
+const _: () = is_host_format::<this::HostFormat>();
+/// Guest mappings.
+const _: () = is_guest_format::<this::GuestFormat>();
+
+const fn is_host_format<F: Format<Input = VirtAddr, Attributes = HostAttributes>>() {}
+const fn is_guest_format<F: Format<Input = Ipa, Attributes = GuestAttributes>>() {}
+
+/// What the entry code hands to `boot::start`; read only by `firmware::facts`. `Copy`, `Debug`.
+const _: fn(&this::Handoff) = |handoff| {
+    let _copy: this::Handoff = *handoff;
+};
+
+/// What the boot chain reported: RAM, CPUs. Maps what it must read through the window, and unmaps it.
+const _: fn(&this::Handoff, &mut FirmwareWindow) -> Result<Facts, FirmwareError> = this::firmware::facts;
+
+/// Orders entry writes before the next walk; after a change from invalid to valid.
+const _: fn() = this::tlb::publish;
+/// Forgets one page (or the block it lies in) on this CPU; after its entry was made invalid.
+const _: fn(VirtAddr) = this::tlb::flush_page;
+/// Forgets one page on all CPUs; after its entry was made invalid.
+const _: fn(VirtAddr) = this::tlb::flush_page_all;
+
+/// Which CPU runs this.
+const _: fn() -> CpuIndex = this::cpu::index;
+/// Physical address bits this CPU implements.
+const _: fn() -> u8 = this::cpu::pa_bits;
+/// A counter that only grows, and what to call its unit.
+const _: fn() -> u64 = this::cpu::ticks;
+/// Lets another hardware thread go first.
+const _: fn() = this::cpu::relax;
+/// Sleeps for good, interrupts masked.
+const _: fn() -> ! = this::cpu::park;
+
+/// Reads an I/O port. AArch64 has none; no plan for it names one.
+const _: fn(u16, Width) -> u32 = this::port::read;
+/// Writes an I/O port.
+const _: fn(u16, Width, u32) = this::port::write;
+
+/// Zero-fills and cleans to the point of coherency; any alignment, mapped writable, nobody else's.
+const _: unsafe fn(VirtAddr, u64) = this::cache::zero;
+/// Cleans and invalidates to the point of coherency; any alignment, mapped; nothing on a coherent machine.
+const _: unsafe fn(VirtAddr, u64) = this::cache::flush;
+
+/// Starts one secondary: its root is complete; it arrives in `boot::start_secondary`.
+const _: fn(CpuIndex) -> Result<(), StartError> = this::smp::start;
+
+/// Asks the firmware to switch the machine off; returns where the board does it by a register.
+const _: fn() = this::power::firmware_off;
+
+/// Where the root of a domain's tables stands.
+const _: fn(&Domain) -> Level = this::guest::root_level;
+/// Runs a domain whose tables are built until it is over, then calls `domain::ended`.
+const _: fn(usize, &'static Domain) -> ! = this::guest::run;

@@ -1,0 +1,141 @@
+//! Stand-in for an architecture, so that common code builds and is tested on the host.
+//!
+//! Has the model board's formats and no machine: whatever would touch one ends the test that called it.
+
+use paging::{El2, Level, Stage2};
+
+use crate::board::types::Domain;
+
+/// What of the AArch64 code needs no machine.
+#[path = "aarch64/syndrome.rs"]
+pub mod syndrome;
+
+/// The model board is an AArch64 one.
+pub type HostFormat = El2;
+/// See [`HostFormat`].
+pub type GuestFormat = Stage2;
+
+/// Nothing is handed over.
+#[derive(Clone, Copy, Debug)]
+pub struct Handoff;
+
+/// No firmware.
+pub mod firmware {
+    use super::Handoff;
+    use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
+
+    /// Nothing is reported.
+    pub fn facts(_handoff: &Handoff, _window: &mut FirmwareWindow) -> Result<Facts, FirmwareError> {
+        Err(FirmwareError::Missing)
+    }
+}
+
+/// No translations are cached: tests look at the entries.
+pub mod tlb {
+    use paging::VirtAddr;
+
+    /// Nothing to order.
+    pub fn publish() {}
+    /// Nothing to forget.
+    pub fn flush_page(_at: VirtAddr) {}
+    /// Nothing to forget.
+    pub fn flush_page_all(_at: VirtAddr) {}
+}
+
+/// One processor.
+pub mod cpu {
+    use crate::cpu::CpuIndex;
+
+    /// The first.
+    pub fn index() -> CpuIndex {
+        CpuIndex::BOOT
+    }
+
+    /// As many as the architecture has.
+    pub fn pa_bits() -> u8 {
+        48
+    }
+
+    /// Time stands still.
+    pub fn ticks() -> u64 {
+        0
+    }
+
+    /// Nobody else runs.
+    pub fn relax() {
+        core::hint::spin_loop();
+    }
+
+    /// A test that gets here has failed.
+    pub fn park() -> ! {
+        panic!("the machine is off")
+    }
+}
+
+/// No ports.
+pub mod port {
+    use crate::board::types::Width;
+
+    /// A test that gets here has failed.
+    pub fn read(port: u16, _width: Width) -> u32 {
+        panic!("port {port:#x} is read")
+    }
+
+    /// A test that gets here has failed.
+    pub fn write(port: u16, _width: Width, _value: u32) {
+        panic!("port {port:#x} is written")
+    }
+}
+
+/// No caches.
+#[expect(unsafe_code, reason = "the contract's functions are unsafe")]
+pub mod cache {
+    use paging::VirtAddr;
+
+    /// A test that gets here has failed.
+    ///
+    /// # Safety
+    /// None.
+    pub unsafe fn zero(at: VirtAddr, _bytes: u64) {
+        panic!("{at} is zeroed")
+    }
+
+    /// Nothing to clean.
+    ///
+    /// # Safety
+    /// None.
+    pub unsafe fn flush(_at: VirtAddr, _bytes: u64) {}
+}
+
+/// No other processor.
+pub mod smp {
+    use crate::cpu::CpuIndex;
+    use crate::smp::StartError;
+
+    /// None arrives.
+    pub fn start(_cpu: CpuIndex) -> Result<(), StartError> {
+        Err(StartError::Silent)
+    }
+}
+
+/// No firmware that could switch off.
+pub mod power {
+    /// Returns, as where a register does it.
+    pub fn firmware_off() {}
+}
+
+/// No guests.
+pub mod guest {
+    use super::{Domain, Level};
+    use crate::domain::{End, ended};
+
+    /// As on the model board's architecture.
+    pub fn root_level(domain: &Domain) -> Level {
+        paging::Stage2::start_level(domain.ipa_bits)
+    }
+
+    /// Ends at once.
+    pub fn run(_index: usize, domain: &'static Domain) -> ! {
+        ended(domain, End::Unsupported)
+    }
+}

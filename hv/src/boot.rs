@@ -1,0 +1,49 @@
+//! From the first line on the console to the first domain, in order.
+//!
+//! Each stage is a value returned by the last: code cannot use what is not up yet, nor what is gone.
+
+use core::fmt;
+
+use crate::arch::this;
+use crate::board::{self, Place};
+use crate::cpu::CpuIndex;
+use crate::{console, domain, firmware, mm, power, say, smp};
+
+/// The boot CPU, on its own root and stack.
+pub fn start(handoff: this::Handoff) -> ! {
+    let console = console::init();
+    announce();
+    let fixmap = mm::fixmap::init(console);
+    let pmap = mm::pmap::init(&fixmap);
+    let mut window = mm::firmware_window::init(&fixmap);
+    let facts = this::firmware::facts(&handoff, &mut window);
+    firmware::check(facts, this::cpu::pa_bits()).unwrap_or_else(|mismatch| stop(&mismatch));
+    let roots = smp::build_roots(&pmap);
+    let domains = domain::build(&pmap).unwrap_or_else(|error| stop(&error));
+    let retired = pmap.retire();
+    say!("pmap retired: {} of {} slots at once, {} maps, all empty", retired.high_water, board::PMAP.slots, retired.maps);
+    smp::arrived(CpuIndex::BOOT);
+    smp::start_all(roots, retired).unwrap_or_else(|(cpu, error)| stop(&smp::Missing(cpu, error)));
+    domain::run(domains)
+}
+
+/// Each other CPU, on its own root and stack.
+pub fn start_secondary(cpu: CpuIndex) -> ! {
+    smp::arrived(cpu);
+    this::cpu::park()
+}
+
+fn announce() {
+    let board::types::Platform { name, model, file, directmap, directmap_from, .. } = board::PLATFORM;
+    let (load, bytes) = (board::BOOT.load, board::BOOT.footprint_bytes);
+    say!("Tabula {} on {name} ({model}), {file}", env!("CARGO_PKG_VERSION"));
+    say!("image at {load}, {} KiB with tables and stacks", bytes >> 10);
+    say!("console: {} ({})", board::CONSOLE.kind, Place(board::CONSOLE.from));
+    say!("directmap: {directmap} ({})", Place(directmap_from));
+}
+
+/// The machine is not the one in the board file.
+fn stop(why: &dyn fmt::Display) -> ! {
+    say!("mismatch: {why}");
+    power::off()
+}

@@ -1,0 +1,118 @@
+//! The hypervisor's own lines, and its guests', on the board's polled UART.
+//!
+//! Never allocates, never waits for an interrupt. A line is printed whole, or not before the one that is.
+
+// UNSAFETY: names the console's registers.
+#![expect(unsafe_code, reason = "device registers")]
+
+use core::fmt::{self, Write};
+
+use spin::mutex::TicketMutex;
+
+use crate::arch::this;
+use crate::board::CONSOLE;
+use crate::board::types::ConsolePlace;
+use crate::io::Registers;
+
+mod ring;
+
+use ring::Ring;
+
+/// Proof that lines can be printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Console(());
+
+static PORT: TicketMutex<Port> = TicketMutex::new(Port { registers: None, ring: Ring::new() });
+
+/// Polls of the lock after which a dying CPU prints over whoever holds it.
+const PATIENCE_ITERATIONS: u32 = 1_000_000;
+
+/// Polls of the status register after which a byte is dropped rather than the machine hung.
+const READY_ITERATIONS: u32 = 1_000_000;
+
+/// Prints one line of the hypervisor's own.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => { $crate::console::line(format_args!($($text)*)) };
+}
+
+struct Port {
+    registers: Option<Registers>,
+    ring: Ring,
+}
+
+/// Makes the console usable.
+pub fn init() -> Console {
+    PORT.lock().open();
+    Console(())
+}
+
+/// Prints `tabula: ` and a line.
+pub fn line(text: fmt::Arguments<'_>) {
+    PORT.lock().line("tabula: ", text);
+}
+
+/// Prints a line that a guest sent, as it is.
+pub fn guest_line(text: fmt::Arguments<'_>) {
+    PORT.lock().line("", text);
+}
+
+/// Prints a line of a CPU that will not run on; waits for the lock only so long.
+pub fn last_words(text: fmt::Arguments<'_>) {
+    for _ in 0..PATIENCE_ITERATIONS {
+        if let Some(mut port) = PORT.try_lock() {
+            return port.line("tabula: ", text);
+        }
+        this::cpu::relax();
+    }
+    let mut port = Port { registers: None, ring: Ring::new() };
+    port.open();
+    port.line("\r\ntabula: ", text);
+}
+
+impl Port {
+    fn open(&mut self) {
+        self.registers = match CONSOLE.place {
+            ConsolePlace::Mmio { mapped, .. } => {
+                // SAFETY: the planner maps the console's pages in fixmap slots for the life of the image.
+                Some(unsafe { Registers::memory(mapped) })
+            }
+            ConsolePlace::Port(first) => Some(Registers::ports(first)),
+            ConsolePlace::None => None,
+        };
+        if let Some(registers) = self.registers {
+            for (register, value) in CONSOLE.init {
+                registers.write(register.offset, register.width, *value);
+            }
+        }
+    }
+
+    fn line(&mut self, prefix: &str, text: fmt::Arguments<'_>) {
+        // The port itself never fails; an error here is one of the value's own `Display`.
+        if self.write_str(prefix).and_then(|()| self.write_fmt(text)).is_err() {
+            self.byte(b'?');
+        }
+        self.byte(b'\r');
+        self.byte(b'\n');
+    }
+
+    fn byte(&mut self, byte: u8) {
+        let Some(registers) = self.registers else {
+            return self.ring.push(byte);
+        };
+        for _ in 0..READY_ITERATIONS {
+            let status = registers.read(CONSOLE.ready.offset, CONSOLE.ready.width);
+            if status & CONSOLE.ready_mask == CONSOLE.ready_value {
+                break;
+            }
+        }
+        registers.write(CONSOLE.tx.offset, CONSOLE.tx.width, u32::from(byte));
+    }
+}
+
+impl fmt::Write for Port {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.bytes().for_each(|byte| self.byte(byte));
+        Ok(())
+    }
+}

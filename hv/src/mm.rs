@@ -1,0 +1,9 @@
+//! Reaching memory that has no mapping: fixed windows whose entries come and go.
+//!
+//! Never allocates, never maps RAM for good. Modules in the order in which boot brings them up.
+
+pub mod leaves;
+pub mod fixmap;
+pub mod pmap;
+pub mod firmware_window;
+pub mod private;

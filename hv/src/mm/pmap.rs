@@ -1,0 +1,146 @@
+//! Early window onto frames that have no mapping yet, page tables above all.
+//!
+//! Valid from [`init`] until [`Pmap::retire`], on the boot CPU only, never from an interrupt: a value that cannot be
+//! shared or sent is the only way in. Never allocates; more pages at once than slots is a broken invariant.
+
+// UNSAFETY: a slot's address becomes a reference to the page mapped there.
+#![expect(unsafe_code, reason = "reads and writes page tables through a window")]
+
+use core::cell::Cell;
+use core::marker::PhantomData;
+
+use paging::{
+    Entry, Frame, FrameRange, HostAccess, HostAttributes, Index, Memory, Table, TableAccess, TableSource, VirtAddr,
+};
+
+use super::fixmap::Fixmap;
+use super::leaves::Leaves;
+use crate::board;
+
+/// Slots that a bit mask can follow.
+const SLOTS_MAX: usize = u32::BITS as usize;
+
+/// The window.
+pub struct Pmap {
+    leaves: Leaves,
+    /// One bit a slot in use.
+    used: Cell<u32>,
+    high_water: Cell<u32>,
+    maps: Cell<u32>,
+    /// Neither `Send` nor `Sync`: entries are forgotten on this CPU only.
+    _here: PhantomData<*mut ()>,
+}
+
+/// What boot used of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retired {
+    /// Most pages mapped at once.
+    pub high_water: u32,
+    /// Pages mapped in all.
+    pub maps: u32,
+}
+
+/// Makes the window usable.
+pub fn init(_fixmap: &Fixmap) -> Pmap {
+    const { assert!(board::PMAP.slots as usize <= SLOTS_MAX, "layout.pmap.slots") };
+    Pmap {
+        leaves: Leaves::of(&board::PMAP),
+        used: Cell::new(0),
+        high_water: Cell::new(0),
+        maps: Cell::new(0),
+        _here: PhantomData,
+    }
+}
+
+impl Pmap {
+    /// Maps one frame as a table until the guard is dropped.
+    pub fn map(&self, frame: Frame) -> Mapped<'_> {
+        let slot = self.used.get().trailing_ones() as usize;
+        assert!(slot < self.leaves.slots(), "a walk holds one slot a level, and the window has more");
+        self.used.set(self.used.get() | 1 << slot);
+        self.high_water.set(self.high_water.get().max(self.used.get().count_ones()));
+        self.maps.set(self.maps.get() + 1);
+        let attributes = HostAttributes::new(HostAccess::ReadWrite, Memory::Normal);
+        let at = self.leaves.set(slot, frame, attributes);
+        Mapped { pmap: self, slot, at }
+    }
+
+    /// Maps a frame, makes every entry invalid and leaves it mapped.
+    pub fn map_zeroed(&self, frame: Frame) -> Mapped<'_> {
+        let mapped = self.map(frame);
+        Index::all().for_each(|index| mapped.table().store(index, Entry::INVALID));
+        mapped
+    }
+
+    /// The end of the stage: other CPUs may start, and nobody can map here any more.
+    pub fn retire(self) -> Retired {
+        assert!(
+            (0..self.leaves.slots()).all(|slot| self.leaves.is_empty(slot)),
+            "every guard has been dropped before its window"
+        );
+        Retired { high_water: self.high_water.get(), maps: self.maps.get() }
+    }
+}
+
+/// One frame, mapped.
+pub struct Mapped<'p> {
+    pmap: &'p Pmap,
+    slot: usize,
+    at: VirtAddr,
+}
+
+impl Mapped<'_> {
+    /// The page as a table.
+    pub fn table(&self) -> &Table {
+        // SAFETY: `Pmap::map` mapped a whole frame here for reading and writing, and only `drop` unmaps it; entries
+        // are atomics and every bit pattern is an entry, so no value found there is invalid.
+        unsafe { &*(self.at.get() as *const Table) }
+    }
+}
+
+impl Drop for Mapped<'_> {
+    fn drop(&mut self) {
+        self.pmap.leaves.clear(self.slot);
+        self.pmap.used.set(self.pmap.used.get() & !(1 << self.slot));
+    }
+}
+
+impl TableAccess for &Pmap {
+    fn read(&mut self, table: Frame, index: Index) -> Entry {
+        self.map(table).table().load(index)
+    }
+
+    fn write(&mut self, table: Frame, index: Index, entry: Entry) {
+        self.map(table).table().store(index, entry);
+    }
+}
+
+/// Frames that the plan set aside for tables, handed out in order.
+pub struct TablePool<'p> {
+    pmap: &'p Pmap,
+    free: FrameRange,
+}
+
+impl<'p> TablePool<'p> {
+    /// A pool of planned frames.
+    pub fn new(pmap: &'p Pmap, free: FrameRange) -> Self {
+        Self { pmap, free }
+    }
+
+    /// Frames not handed out.
+    pub fn left(&self) -> u64 {
+        self.free.frames
+    }
+}
+
+impl TableSource for TablePool<'_> {
+    fn allocate(&mut self) -> Option<Frame> {
+        let frame = self.free.first;
+        self.free = FrameRange::new(frame.add(1), self.free.frames.checked_sub(1)?);
+        drop(self.pmap.map_zeroed(frame));
+        Some(frame)
+    }
+
+    /// Boot only adds: what the plan counted is what is used.
+    fn free(&mut self, _frame: Frame) {}
+}
