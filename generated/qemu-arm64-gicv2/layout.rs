@@ -6,17 +6,17 @@ pub const PLATFORM: types::Platform = types::Platform {
     file: "platforms/qemu-arm64-gicv2.toml",
     base_file: "platforms/qemu-arm64.toml",
     pa_bits: 40,
-    pa_bits_from: types::Origin::Line(12),
+    pa_bits_from: types::Origin::BaseLine(12),
     directmap: "none",
-    directmap_from: types::Origin::Line(81),
+    directmap_from: types::Origin::BaseLine(81),
 };
 /// How and where the image is entered.
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x4020_0000),
-    load_from: types::Origin::Line(69),
+    load_from: types::Origin::BaseLine(69),
     footprint_bytes: 0x3_f000,
     entry_el: 2,
-    entry_el_from: types::Origin::Line(70),
+    entry_el_from: types::Origin::BaseLine(70),
     turn_on_root: paging::Frame::new(0x4_0218),
     boot_root: paging::Frame::new(0x4_0210),
     trampoline: paging::Frame::new(0x0),
@@ -29,7 +29,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
     types::Section {
         name: "rodata",
@@ -37,7 +37,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
     types::Section {
         name: "tables",
@@ -53,7 +53,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
@@ -77,14 +77,14 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "rodata",
         base: paging::VirtAddr::new(0x0a00_0020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "tables",
@@ -98,7 +98,7 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "guard above image",
@@ -112,7 +112,7 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0040_0000),
         bytes: 0x1000,
         access: types::Access::Device,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(62),
     },
     types::Region {
         name: "manifest",
@@ -126,42 +126,42 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0040_2000),
         bytes: 0xe000,
         access: types::Access::Window,
-        from: types::Origin::Line(75),
+        from: types::Origin::BaseLine(75),
     },
     types::Region {
         name: "guard above fixmap",
         base: paging::VirtAddr::new(0x0a00_0041_0000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(76),
+        from: types::Origin::BaseLine(76),
     },
     types::Region {
         name: "pmap",
         base: paging::VirtAddr::new(0x0a00_0041_1000),
         bytes: 0x8000,
         access: types::Access::Window,
-        from: types::Origin::Line(76),
+        from: types::Origin::BaseLine(76),
     },
     types::Region {
         name: "guard above pmap",
         base: paging::VirtAddr::new(0x0a00_0041_9000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(77),
+        from: types::Origin::BaseLine(77),
     },
     types::Region {
         name: "firmware window",
         base: paging::VirtAddr::new(0x0a00_0041_a000),
         bytes: 0x11_0000,
         access: types::Access::Window,
-        from: types::Origin::Line(77),
+        from: types::Origin::BaseLine(77),
     },
     types::Region {
         name: "guard above firmware window",
         base: paging::VirtAddr::new(0x0a00_0052_a000),
         bytes: 0xd_6000,
         access: types::Access::Guard,
-        from: types::Origin::Line(77),
+        from: types::Origin::BaseLine(77),
     },
     types::Region {
         name: "domain slot",
@@ -175,21 +175,21 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x7f80_0000_0000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(74),
+        from: types::Origin::BaseLine(74),
     },
     types::Region {
         name: "stack",
         base: paging::VirtAddr::new(0x7f80_0000_1000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(74),
+        from: types::Origin::BaseLine(74),
     },
     types::Region {
         name: "guard above stack",
         base: paging::VirtAddr::new(0x7f80_0000_5000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(74),
+        from: types::Origin::BaseLine(74),
     },
     types::Region {
         name: "scrub table",
@@ -203,28 +203,28 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x7f80_0000_7000),
         bytes: 0x1000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(78),
+        from: types::Origin::BaseLine(78),
     },
     types::Region {
         name: "guard below map cache",
         base: paging::VirtAddr::new(0x7f80_0000_8000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(78),
+        from: types::Origin::BaseLine(78),
     },
     types::Region {
         name: "map cache",
         base: paging::VirtAddr::new(0x7f80_0000_9000),
         bytes: 0x4_0000,
         access: types::Access::Window,
-        from: types::Origin::Line(78),
+        from: types::Origin::BaseLine(78),
     },
     types::Region {
         name: "guard above map cache",
         base: paging::VirtAddr::new(0x7f80_0004_9000),
         bytes: 0x1b_7000,
         access: types::Access::Guard,
-        from: types::Origin::Line(78),
+        from: types::Origin::BaseLine(78),
     },
     types::Region {
         name: "scrub window",
@@ -270,19 +270,19 @@ pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
         name: "console",
         base: paging::PhysAddr::new(0x0900_0000),
         bytes: 0x1000,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(62),
     },
     types::PhysRegion {
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
         bytes: 0xc000,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "rodata",
         base: paging::PhysAddr::new(0x4020_c000),
         bytes: 0x4000,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "tables",
@@ -294,19 +294,19 @@ pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
         name: "data",
         base: paging::PhysAddr::new(0x4021_c000),
         bytes: 0x4000,
-        from: types::Origin::Line(62),
+        from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "stacks",
         base: paging::PhysAddr::new(0x4022_0000),
         bytes: 0x1_0000,
-        from: types::Origin::Line(74),
+        from: types::Origin::BaseLine(74),
     },
     types::PhysRegion {
         name: "secondary tables",
         base: paging::PhysAddr::new(0x4023_0000),
         bytes: 0xc000,
-        from: types::Origin::Line(27),
+        from: types::Origin::BaseLine(27),
     },
     types::PhysRegion {
         name: "manifest",
@@ -318,19 +318,19 @@ pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
         name: "stage-2 tables of domain payload",
         base: paging::PhysAddr::new(0x4023_d000),
         bytes: 0x2000,
-        from: types::Origin::Line(85),
+        from: types::Origin::BaseLine(85),
     },
     types::PhysRegion {
         name: "memory of domain payload",
         base: paging::PhysAddr::new(0x4040_0000),
         bytes: 0x100_0000,
-        from: types::Origin::Line(87),
+        from: types::Origin::BaseLine(87),
     },
     types::PhysRegion {
         name: "firmware-dtb",
         base: paging::PhysAddr::new(0x4800_0000),
         bytes: 0x20_0000,
-        from: types::Origin::Line(21),
+        from: types::Origin::BaseLine(21),
     },
 ];
 /// RAM, sorted and disjoint.
@@ -338,26 +338,26 @@ pub static RAM: [types::RamBank; 1] = [
     types::RamBank {
         base: paging::PhysAddr::new(0x4000_0000),
         bytes: 0x4000_0000,
-        from: types::Origin::Line(15),
+        from: types::Origin::BaseLine(15),
     },
 ];
 /// Processors in logical order; the first boots.
 pub static CPUS: [types::Cpu; 4] = [
     types::Cpu {
         id: 0x0,
-        from: types::Origin::Line(30),
+        from: types::Origin::BaseLine(31),
     },
     types::Cpu {
         id: 0x1,
-        from: types::Origin::Line(34),
+        from: types::Origin::BaseLine(35),
     },
     types::Cpu {
         id: 0x2,
-        from: types::Origin::Line(38),
+        from: types::Origin::BaseLine(39),
     },
     types::Cpu {
         id: 0x3,
-        from: types::Origin::Line(42),
+        from: types::Origin::BaseLine(43),
     },
 ];
 /// What each processor owns, in the same order.
@@ -397,7 +397,7 @@ pub const FIXMAP: types::Window = types::Window {
     slots: 16,
     table: 4,
     first: 0,
-    from: types::Origin::Line(75),
+    from: types::Origin::BaseLine(75),
 };
 /// First slot of the fixmap that is free at run time.
 pub const FIXMAP_FREE: u32 = 2;
@@ -407,7 +407,7 @@ pub const PMAP: types::Window = types::Window {
     slots: 8,
     table: 4,
     first: 17,
-    from: types::Origin::Line(76),
+    from: types::Origin::BaseLine(76),
 };
 /// Window onto what firmware left.
 pub const FIRMWARE: types::Window = types::Window {
@@ -415,7 +415,7 @@ pub const FIRMWARE: types::Window = types::Window {
     slots: 272,
     table: 4,
     first: 26,
-    from: types::Origin::Line(77),
+    from: types::Origin::BaseLine(77),
 };
 /// Each processor's own area, at the same addresses.
 pub const PRIVATE: types::PrivateArea = types::PrivateArea {
@@ -445,7 +445,7 @@ pub const CONSOLE: types::Console = types::Console {
     ready_mask: 0x20,
     ready_value: 0x0,
     init: &[],
-    from: types::Origin::Line(61),
+    from: types::Origin::BaseLine(61),
 };
 /// How the machine is switched off.
 pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
@@ -463,14 +463,14 @@ pub static BLOBS: [types::Blob; 2] = [
         base: paging::PhysAddr::new(0x4060_0000),
         ipa: paging::Ipa::new(0x4020_0000),
         max_bytes: 0x1_0000,
-        from: types::Origin::Line(89),
+        from: types::Origin::BaseLine(89),
     },
     types::Blob {
         name: "payload.device-tree",
         base: paging::PhysAddr::new(0x413f_0000),
         ipa: paging::Ipa::new(0x40ff_0000),
         max_bytes: 0x1_0000,
-        from: types::Origin::Line(85),
+        from: types::Origin::BaseLine(85),
     },
 ];
 /// Guests, in file order.
@@ -488,22 +488,22 @@ pub static DOMAINS: [types::Domain; 1] = [
         kernel: 0,
         device_tree: 1,
         console: types::GuestConsole::Hypercall,
-        from: types::Origin::Line(85),
+        from: types::Origin::BaseLine(85),
     },
 ];
 const _: () = assert!(
     BOOT.load.is_aligned_to(0x20_0000) && BOOT.load.get() == SECTIONS[0].base.get(),
-    "platforms/qemu-arm64-gicv2.toml:69: boot.load"
+    "platforms/qemu-arm64.toml:69: boot.load"
 );
 const _: () = assert!(
     SECTIONS[1].base.get() == SECTIONS[0].base.get() + SECTIONS[0].bytes && SECTIONS[1]
     .link.get() == SECTIONS[0].link.get() + SECTIONS[0].bytes,
-    "platforms/qemu-arm64-gicv2.toml:62: text ends where rodata starts"
+    "platforms/qemu-arm64.toml:73: text ends where rodata starts"
 );
 const _: () = assert!(
     SECTIONS[2].base.get() == SECTIONS[1].base.get() + SECTIONS[1].bytes && SECTIONS[2]
     .link.get() == SECTIONS[1].link.get() + SECTIONS[1].bytes,
-    "platforms/qemu-arm64-gicv2.toml:62: rodata ends where tables starts"
+    "platforms/qemu-arm64.toml:73: rodata ends where tables starts"
 );
 const _: () = assert!(
     SECTIONS[3].base.get() == SECTIONS[2].base.get() + SECTIONS[2].bytes && SECTIONS[3]
@@ -511,43 +511,41 @@ const _: () = assert!(
     "platforms/qemu-arm64-gicv2.toml, by default: tables ends where data starts"
 );
 const _: () = assert!(
-    RAM[0].base.is_frame_aligned(),
-    "platforms/qemu-arm64-gicv2.toml:15: memory.bank.base"
+    RAM[0].base.is_frame_aligned(), "platforms/qemu-arm64.toml:15: memory.bank.base"
 );
 const _: () = assert!(
     RAM[0].base.get() <= BOOT.load.get() && BOOT.load.get() + BOOT.footprint_bytes <=
-    RAM[0].base.get() + RAM[0].bytes, "platforms/qemu-arm64-gicv2.toml:69: boot.load"
+    RAM[0].base.get() + RAM[0].bytes, "platforms/qemu-arm64.toml:69: boot.load"
 );
 const _: () = assert!(
-    FIXMAP_FREE <= FIXMAP.slots,
-    "platforms/qemu-arm64-gicv2.toml:75: layout.fixmap.slots"
+    FIXMAP_FREE <= FIXMAP.slots, "platforms/qemu-arm64.toml:75: layout.fixmap.slots"
 );
 const _: () = assert!(
     FIXMAP.first + (FIXMAP.slots as usize) < PMAP.first,
-    "platforms/qemu-arm64-gicv2.toml:75: layout.fixmap.slots"
+    "platforms/qemu-arm64.toml:75: layout.fixmap.slots"
 );
 const _: () = assert!(
     PMAP.first + (PMAP.slots as usize) < FIRMWARE.first,
-    "platforms/qemu-arm64-gicv2.toml:76: layout.pmap.slots"
+    "platforms/qemu-arm64.toml:76: layout.pmap.slots"
 );
 const _: () = assert!(
     FIRMWARE.first + (FIRMWARE.slots as usize) < paging::ENTRIES,
-    "platforms/qemu-arm64-gicv2.toml:77: layout.firmware.slots"
+    "platforms/qemu-arm64.toml:77: layout.firmware.slots"
 );
 const _: () = assert!(
     PRIVATE.stack_bytes.is_multiple_of(paging::PAGE_BYTES),
-    "platforms/qemu-arm64-gicv2.toml:74: layout.stack.size"
+    "platforms/qemu-arm64.toml:74: layout.stack.size"
 );
 const _: () = assert!(
     PRIVATE.mapcache.get() + PRIVATE.mapcache_slots as u64 * paging::PAGE_BYTES < PRIVATE
-    .scrub.get(), "platforms/qemu-arm64-gicv2.toml:78: layout.mapcache.slots-per-cpu"
+    .scrub.get(), "platforms/qemu-arm64.toml:78: layout.mapcache.slots-per-cpu"
 );
 const _: () = assert!(
     DOMAINS[0].memory.is_aligned_to(0x20_0000) && DOMAINS[0].memory_bytes
-    .is_multiple_of(0x20_0000), "platforms/qemu-arm64-gicv2.toml:87: domain.memory"
+    .is_multiple_of(0x20_0000), "platforms/qemu-arm64.toml:87: domain.memory"
 );
 const _: () = assert!(
     DOMAINS[0].memory.get() + DOMAINS[0].memory_bytes <= BOOT.load.get() || BOOT.load
     .get() + BOOT.footprint_bytes <= DOMAINS[0].memory.get(),
-    "platforms/qemu-arm64-gicv2.toml:87: domain.memory"
+    "platforms/qemu-arm64.toml:87: domain.memory"
 );

@@ -29,7 +29,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
     types::Section {
         name: "rodata",
@@ -37,7 +37,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
     types::Section {
         name: "tables",
@@ -53,7 +53,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
@@ -77,14 +77,14 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
     types::Region {
         name: "rodata",
         base: paging::VirtAddr::new(0x0a00_0020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
     types::Region {
         name: "tables",
@@ -98,7 +98,7 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
     types::Region {
         name: "guard above image",
@@ -264,13 +264,13 @@ pub static PHYS_REGIONS: [types::PhysRegion; 14] = [
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
         bytes: 0xc000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
     types::PhysRegion {
         name: "rodata",
         base: paging::PhysAddr::new(0x4020_c000),
         bytes: 0x4000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
     types::PhysRegion {
         name: "tables",
@@ -282,7 +282,7 @@ pub static PHYS_REGIONS: [types::PhysRegion; 14] = [
         name: "data",
         base: paging::PhysAddr::new(0x4021_c000),
         bytes: 0x4000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(73),
     },
     types::PhysRegion {
         name: "stacks",
@@ -333,19 +333,19 @@ pub static RAM: [types::RamBank; 1] = [
 pub static CPUS: [types::Cpu; 4] = [
     types::Cpu {
         id: 0x0,
-        from: types::Origin::Line(30),
+        from: types::Origin::Line(31),
     },
     types::Cpu {
         id: 0x1,
-        from: types::Origin::Line(34),
+        from: types::Origin::Line(35),
     },
     types::Cpu {
         id: 0x2,
-        from: types::Origin::Line(38),
+        from: types::Origin::Line(39),
     },
     types::Cpu {
         id: 0x3,
-        from: types::Origin::Line(42),
+        from: types::Origin::Line(43),
     },
 ];
 /// What each processor owns, in the same order.
@@ -486,12 +486,12 @@ const _: () = assert!(
 const _: () = assert!(
     SECTIONS[1].base.get() == SECTIONS[0].base.get() + SECTIONS[0].bytes && SECTIONS[1]
     .link.get() == SECTIONS[0].link.get() + SECTIONS[0].bytes,
-    "platforms/qemu-arm64.toml:62: text ends where rodata starts"
+    "platforms/qemu-arm64.toml:73: text ends where rodata starts"
 );
 const _: () = assert!(
     SECTIONS[2].base.get() == SECTIONS[1].base.get() + SECTIONS[1].bytes && SECTIONS[2]
     .link.get() == SECTIONS[1].link.get() + SECTIONS[1].bytes,
-    "platforms/qemu-arm64.toml:62: rodata ends where tables starts"
+    "platforms/qemu-arm64.toml:73: rodata ends where tables starts"
 );
 const _: () = assert!(
     SECTIONS[3].base.get() == SECTIONS[2].base.get() + SECTIONS[2].bytes && SECTIONS[3]

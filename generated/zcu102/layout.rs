@@ -8,15 +8,15 @@ pub const PLATFORM: types::Platform = types::Platform {
     pa_bits: 40,
     pa_bits_from: types::Origin::Line(12),
     directmap: "none",
-    directmap_from: types::Origin::Line(81),
+    directmap_from: types::Origin::Line(83),
 };
 /// How and where the image is entered.
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x0020_0000),
-    load_from: types::Origin::Line(69),
+    load_from: types::Origin::Line(71),
     footprint_bytes: 0x3_f000,
     entry_el: 2,
-    entry_el_from: types::Origin::Line(70),
+    entry_el_from: types::Origin::Line(72),
     turn_on_root: paging::Frame::new(0x218),
     boot_root: paging::Frame::new(0x210),
     trampoline: paging::Frame::new(0x0),
@@ -29,7 +29,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
     types::Section {
         name: "rodata",
@@ -37,7 +37,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
     types::Section {
         name: "tables",
@@ -53,7 +53,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
@@ -77,14 +77,14 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0020_0000),
         bytes: 0xc000,
         access: types::Access::Execute,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
     types::Region {
         name: "rodata",
         base: paging::VirtAddr::new(0x0a00_0020_c000),
         bytes: 0x4000,
         access: types::Access::Read,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
     types::Region {
         name: "tables",
@@ -98,7 +98,7 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
     types::Region {
         name: "guard above image",
@@ -126,42 +126,42 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x0a00_0040_2000),
         bytes: 0xe000,
         access: types::Access::Window,
-        from: types::Origin::Line(75),
+        from: types::Origin::Line(77),
     },
     types::Region {
         name: "guard above fixmap",
         base: paging::VirtAddr::new(0x0a00_0041_0000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(76),
+        from: types::Origin::Line(78),
     },
     types::Region {
         name: "pmap",
         base: paging::VirtAddr::new(0x0a00_0041_1000),
         bytes: 0x8000,
         access: types::Access::Window,
-        from: types::Origin::Line(76),
+        from: types::Origin::Line(78),
     },
     types::Region {
         name: "guard above pmap",
         base: paging::VirtAddr::new(0x0a00_0041_9000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(77),
+        from: types::Origin::Line(79),
     },
     types::Region {
         name: "firmware window",
         base: paging::VirtAddr::new(0x0a00_0041_a000),
         bytes: 0x11_0000,
         access: types::Access::Window,
-        from: types::Origin::Line(77),
+        from: types::Origin::Line(79),
     },
     types::Region {
         name: "guard above firmware window",
         base: paging::VirtAddr::new(0x0a00_0052_a000),
         bytes: 0xd_6000,
         access: types::Access::Guard,
-        from: types::Origin::Line(77),
+        from: types::Origin::Line(79),
     },
     types::Region {
         name: "domain slot",
@@ -175,21 +175,21 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x7f80_0000_0000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(74),
+        from: types::Origin::Line(76),
     },
     types::Region {
         name: "stack",
         base: paging::VirtAddr::new(0x7f80_0000_1000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(74),
+        from: types::Origin::Line(76),
     },
     types::Region {
         name: "guard above stack",
         base: paging::VirtAddr::new(0x7f80_0000_5000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(74),
+        from: types::Origin::Line(76),
     },
     types::Region {
         name: "scrub table",
@@ -203,28 +203,28 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0x7f80_0000_7000),
         bytes: 0x1000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(78),
+        from: types::Origin::Line(80),
     },
     types::Region {
         name: "guard below map cache",
         base: paging::VirtAddr::new(0x7f80_0000_8000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(78),
+        from: types::Origin::Line(80),
     },
     types::Region {
         name: "map cache",
         base: paging::VirtAddr::new(0x7f80_0000_9000),
         bytes: 0x4_0000,
         access: types::Access::Window,
-        from: types::Origin::Line(78),
+        from: types::Origin::Line(80),
     },
     types::Region {
         name: "guard above map cache",
         base: paging::VirtAddr::new(0x7f80_0004_9000),
         bytes: 0x1b_7000,
         access: types::Access::Guard,
-        from: types::Origin::Line(78),
+        from: types::Origin::Line(80),
     },
     types::Region {
         name: "scrub window",
@@ -240,13 +240,13 @@ pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
         bytes: 0xc000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "rodata",
         base: paging::PhysAddr::new(0x0020_c000),
         bytes: 0x4000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "tables",
@@ -258,19 +258,19 @@ pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
         name: "data",
         base: paging::PhysAddr::new(0x0021_c000),
         bytes: 0x4000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "stacks",
         base: paging::PhysAddr::new(0x0022_0000),
         bytes: 0x1_0000,
-        from: types::Origin::Line(74),
+        from: types::Origin::Line(76),
     },
     types::PhysRegion {
         name: "secondary tables",
         base: paging::PhysAddr::new(0x0023_0000),
         bytes: 0xc000,
-        from: types::Origin::Line(27),
+        from: types::Origin::Line(26),
     },
     types::PhysRegion {
         name: "manifest",
@@ -282,19 +282,19 @@ pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
         name: "stage-2 tables of domain payload",
         base: paging::PhysAddr::new(0x0023_d000),
         bytes: 0x2000,
-        from: types::Origin::Line(85),
+        from: types::Origin::Line(87),
     },
     types::PhysRegion {
         name: "memory of domain payload",
         base: paging::PhysAddr::new(0x0040_0000),
         bytes: 0x100_0000,
-        from: types::Origin::Line(87),
+        from: types::Origin::Line(89),
     },
     types::PhysRegion {
         name: "firmware-dtb",
         base: paging::PhysAddr::new(0x0800_0000),
         bytes: 0x20_0000,
-        from: types::Origin::Line(21),
+        from: types::Origin::Line(20),
     },
     types::PhysRegion {
         name: "gicd",
@@ -391,7 +391,7 @@ pub const FIXMAP: types::Window = types::Window {
     slots: 16,
     table: 4,
     first: 0,
-    from: types::Origin::Line(75),
+    from: types::Origin::Line(77),
 };
 /// First slot of the fixmap that is free at run time.
 pub const FIXMAP_FREE: u32 = 2;
@@ -401,7 +401,7 @@ pub const PMAP: types::Window = types::Window {
     slots: 8,
     table: 4,
     first: 17,
-    from: types::Origin::Line(76),
+    from: types::Origin::Line(78),
 };
 /// Window onto what firmware left.
 pub const FIRMWARE: types::Window = types::Window {
@@ -409,7 +409,7 @@ pub const FIRMWARE: types::Window = types::Window {
     slots: 272,
     table: 4,
     first: 26,
-    from: types::Origin::Line(77),
+    from: types::Origin::Line(79),
 };
 /// Each processor's own area, at the same addresses.
 pub const PRIVATE: types::PrivateArea = types::PrivateArea {
@@ -465,14 +465,14 @@ pub static BLOBS: [types::Blob; 2] = [
         base: paging::PhysAddr::new(0x0060_0000),
         ipa: paging::Ipa::new(0x4020_0000),
         max_bytes: 0x1_0000,
-        from: types::Origin::Line(89),
+        from: types::Origin::Line(91),
     },
     types::Blob {
         name: "payload.device-tree",
         base: paging::PhysAddr::new(0x013f_0000),
         ipa: paging::Ipa::new(0x40ff_0000),
         max_bytes: 0x1_0000,
-        from: types::Origin::Line(85),
+        from: types::Origin::Line(87),
     },
 ];
 /// Guests, in file order.
@@ -490,22 +490,22 @@ pub static DOMAINS: [types::Domain; 1] = [
         kernel: 0,
         device_tree: 1,
         console: types::GuestConsole::Hypercall,
-        from: types::Origin::Line(85),
+        from: types::Origin::Line(87),
     },
 ];
 const _: () = assert!(
     BOOT.load.is_aligned_to(0x20_0000) && BOOT.load.get() == SECTIONS[0].base.get(),
-    "platforms/zcu102.toml:69: boot.load"
+    "platforms/zcu102.toml:71: boot.load"
 );
 const _: () = assert!(
     SECTIONS[1].base.get() == SECTIONS[0].base.get() + SECTIONS[0].bytes && SECTIONS[1]
     .link.get() == SECTIONS[0].link.get() + SECTIONS[0].bytes,
-    "platforms/zcu102.toml:62: text ends where rodata starts"
+    "platforms/zcu102.toml:75: text ends where rodata starts"
 );
 const _: () = assert!(
     SECTIONS[2].base.get() == SECTIONS[1].base.get() + SECTIONS[1].bytes && SECTIONS[2]
     .link.get() == SECTIONS[1].link.get() + SECTIONS[1].bytes,
-    "platforms/zcu102.toml:62: rodata ends where tables starts"
+    "platforms/zcu102.toml:75: rodata ends where tables starts"
 );
 const _: () = assert!(
     SECTIONS[3].base.get() == SECTIONS[2].base.get() + SECTIONS[2].bytes && SECTIONS[3]
@@ -517,37 +517,37 @@ const _: () = assert!(
 );
 const _: () = assert!(
     RAM[0].base.get() <= BOOT.load.get() && BOOT.load.get() + BOOT.footprint_bytes <=
-    RAM[0].base.get() + RAM[0].bytes, "platforms/zcu102.toml:69: boot.load"
+    RAM[0].base.get() + RAM[0].bytes, "platforms/zcu102.toml:71: boot.load"
 );
 const _: () = assert!(
-    FIXMAP_FREE <= FIXMAP.slots, "platforms/zcu102.toml:75: layout.fixmap.slots"
+    FIXMAP_FREE <= FIXMAP.slots, "platforms/zcu102.toml:77: layout.fixmap.slots"
 );
 const _: () = assert!(
     FIXMAP.first + (FIXMAP.slots as usize) < PMAP.first,
-    "platforms/zcu102.toml:75: layout.fixmap.slots"
+    "platforms/zcu102.toml:77: layout.fixmap.slots"
 );
 const _: () = assert!(
     PMAP.first + (PMAP.slots as usize) < FIRMWARE.first,
-    "platforms/zcu102.toml:76: layout.pmap.slots"
+    "platforms/zcu102.toml:78: layout.pmap.slots"
 );
 const _: () = assert!(
     FIRMWARE.first + (FIRMWARE.slots as usize) < paging::ENTRIES,
-    "platforms/zcu102.toml:77: layout.firmware.slots"
+    "platforms/zcu102.toml:79: layout.firmware.slots"
 );
 const _: () = assert!(
     PRIVATE.stack_bytes.is_multiple_of(paging::PAGE_BYTES),
-    "platforms/zcu102.toml:74: layout.stack.size"
+    "platforms/zcu102.toml:76: layout.stack.size"
 );
 const _: () = assert!(
     PRIVATE.mapcache.get() + PRIVATE.mapcache_slots as u64 * paging::PAGE_BYTES < PRIVATE
-    .scrub.get(), "platforms/zcu102.toml:78: layout.mapcache.slots-per-cpu"
+    .scrub.get(), "platforms/zcu102.toml:80: layout.mapcache.slots-per-cpu"
 );
 const _: () = assert!(
     DOMAINS[0].memory.is_aligned_to(0x20_0000) && DOMAINS[0].memory_bytes
-    .is_multiple_of(0x20_0000), "platforms/zcu102.toml:87: domain.memory"
+    .is_multiple_of(0x20_0000), "platforms/zcu102.toml:89: domain.memory"
 );
 const _: () = assert!(
     DOMAINS[0].memory.get() + DOMAINS[0].memory_bytes <= BOOT.load.get() || BOOT.load
     .get() + BOOT.footprint_bytes <= DOMAINS[0].memory.get(),
-    "platforms/zcu102.toml:87: domain.memory"
+    "platforms/zcu102.toml:89: domain.memory"
 );

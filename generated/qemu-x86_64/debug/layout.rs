@@ -8,15 +8,15 @@ pub const PLATFORM: types::Platform = types::Platform {
     pa_bits: 40,
     pa_bits_from: types::Origin::Line(12),
     directmap: "none",
-    directmap_from: types::Origin::Line(81),
+    directmap_from: types::Origin::Line(65),
 };
 /// How and where the image is entered.
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x0020_0000),
-    load_from: types::Origin::Line(69),
+    load_from: types::Origin::Line(54),
     footprint_bytes: 0x6_a000,
     entry_el: 2,
-    entry_el_from: types::Origin::Line(70),
+    entry_el_from: types::Origin::Default,
     turn_on_root: paging::Frame::new(0x240),
     boot_root: paging::Frame::new(0x238),
     trampoline: paging::Frame::new(0x9e),
@@ -29,7 +29,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0xffff_ffff_8020_0000),
         bytes: 0x3_0000,
         access: types::Access::Execute,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
     types::Section {
         name: "rodata",
@@ -37,7 +37,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0xffff_ffff_8023_0000),
         bytes: 0x8000,
         access: types::Access::Read,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
     types::Section {
         name: "tables",
@@ -53,7 +53,7 @@ pub static SECTIONS: [types::Section; 4] = [
         link: paging::VirtAddr::new(0xffff_ffff_8024_5000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
@@ -77,21 +77,21 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0xffff_ff00_0000_0000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(74),
+        from: types::Origin::Line(58),
     },
     types::Region {
         name: "stack",
         base: paging::VirtAddr::new(0xffff_ff00_0000_1000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(74),
+        from: types::Origin::Line(58),
     },
     types::Region {
         name: "guard above stack",
         base: paging::VirtAddr::new(0xffff_ff00_0000_5000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(74),
+        from: types::Origin::Line(58),
     },
     types::Region {
         name: "scrub table",
@@ -105,28 +105,28 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0xffff_ff00_0000_7000),
         bytes: 0x1000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(78),
+        from: types::Origin::Line(62),
     },
     types::Region {
         name: "guard below map cache",
         base: paging::VirtAddr::new(0xffff_ff00_0000_8000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(78),
+        from: types::Origin::Line(62),
     },
     types::Region {
         name: "map cache",
         base: paging::VirtAddr::new(0xffff_ff00_0000_9000),
         bytes: 0x4_0000,
         access: types::Access::Window,
-        from: types::Origin::Line(78),
+        from: types::Origin::Line(62),
     },
     types::Region {
         name: "guard above map cache",
         base: paging::VirtAddr::new(0xffff_ff00_0004_9000),
         bytes: 0x1b_7000,
         access: types::Access::Guard,
-        from: types::Origin::Line(78),
+        from: types::Origin::Line(62),
     },
     types::Region {
         name: "scrub window",
@@ -147,14 +147,14 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0xffff_ffff_8020_0000),
         bytes: 0x3_0000,
         access: types::Access::Execute,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
     types::Region {
         name: "rodata",
         base: paging::VirtAddr::new(0xffff_ffff_8023_0000),
         bytes: 0x8000,
         access: types::Access::Read,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
     types::Region {
         name: "tables",
@@ -168,7 +168,7 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0xffff_ffff_8024_5000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
     types::Region {
         name: "guard above image",
@@ -182,7 +182,7 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0xffff_ffff_8040_0000),
         bytes: 0x1000,
         access: types::Access::Device,
-        from: types::Origin::Line(39),
+        from: types::Origin::Line(40),
     },
     types::Region {
         name: "manifest",
@@ -196,42 +196,42 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0xffff_ffff_8040_2000),
         bytes: 0xe000,
         access: types::Access::Window,
-        from: types::Origin::Line(75),
+        from: types::Origin::Line(59),
     },
     types::Region {
         name: "guard above fixmap",
         base: paging::VirtAddr::new(0xffff_ffff_8041_0000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(76),
+        from: types::Origin::Line(60),
     },
     types::Region {
         name: "pmap",
         base: paging::VirtAddr::new(0xffff_ffff_8041_1000),
         bytes: 0x8000,
         access: types::Access::Window,
-        from: types::Origin::Line(76),
+        from: types::Origin::Line(60),
     },
     types::Region {
         name: "guard above pmap",
         base: paging::VirtAddr::new(0xffff_ffff_8041_9000),
         bytes: 0x1000,
         access: types::Access::Guard,
-        from: types::Origin::Line(77),
+        from: types::Origin::Line(61),
     },
     types::Region {
         name: "firmware window",
         base: paging::VirtAddr::new(0xffff_ffff_8041_a000),
         bytes: 0x11_0000,
         access: types::Access::Window,
-        from: types::Origin::Line(77),
+        from: types::Origin::Line(61),
     },
     types::Region {
         name: "guard above firmware window",
         base: paging::VirtAddr::new(0xffff_ffff_8052_a000),
         bytes: 0xd_6000,
         access: types::Access::Guard,
-        from: types::Origin::Line(77),
+        from: types::Origin::Line(61),
     },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
@@ -246,13 +246,13 @@ pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
         bytes: 0x3_0000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "rodata",
         base: paging::PhysAddr::new(0x0023_0000),
         bytes: 0x8000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "tables",
@@ -264,19 +264,19 @@ pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
         name: "data",
         base: paging::PhysAddr::new(0x0024_5000),
         bytes: 0x8000,
-        from: types::Origin::Line(62),
+        from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "stacks",
         base: paging::PhysAddr::new(0x0024_d000),
         bytes: 0x1_0000,
-        from: types::Origin::Line(74),
+        from: types::Origin::Line(58),
     },
     types::PhysRegion {
         name: "secondary tables",
         base: paging::PhysAddr::new(0x0025_d000),
         bytes: 0xc000,
-        from: types::Origin::Line(27),
+        from: types::Origin::Line(24),
     },
     types::PhysRegion {
         name: "manifest",
@@ -288,13 +288,13 @@ pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
         name: "io apic",
         base: paging::PhysAddr::new(0xfec0_0000),
         bytes: 0x1000,
-        from: types::Origin::Line(40),
+        from: types::Origin::Line(41),
     },
     types::PhysRegion {
         name: "local apic",
         base: paging::PhysAddr::new(0xfee0_0000),
         bytes: 0x1000,
-        from: types::Origin::Line(39),
+        from: types::Origin::Line(40),
     },
 ];
 /// RAM, sorted and disjoint.
@@ -302,7 +302,7 @@ pub static RAM: [types::RamBank; 2] = [
     types::RamBank {
         base: paging::PhysAddr::new(0x0000),
         bytes: 0x9_f000,
-        from: types::Origin::Line(16),
+        from: types::Origin::Line(15),
     },
     types::RamBank {
         base: paging::PhysAddr::new(0x0010_0000),
@@ -314,19 +314,19 @@ pub static RAM: [types::RamBank; 2] = [
 pub static CPUS: [types::Cpu; 4] = [
     types::Cpu {
         id: 0x0,
-        from: types::Origin::Line(30),
+        from: types::Origin::Line(27),
     },
     types::Cpu {
         id: 0x1,
-        from: types::Origin::Line(34),
+        from: types::Origin::Line(30),
     },
     types::Cpu {
         id: 0x2,
-        from: types::Origin::Line(38),
+        from: types::Origin::Line(33),
     },
     types::Cpu {
         id: 0x3,
-        from: types::Origin::Line(42),
+        from: types::Origin::Line(36),
     },
 ];
 /// What each processor owns, in the same order.
@@ -366,7 +366,7 @@ pub const FIXMAP: types::Window = types::Window {
     slots: 16,
     table: 4,
     first: 0,
-    from: types::Origin::Line(75),
+    from: types::Origin::Line(59),
 };
 /// First slot of the fixmap that is free at run time.
 pub const FIXMAP_FREE: u32 = 2;
@@ -376,7 +376,7 @@ pub const PMAP: types::Window = types::Window {
     slots: 8,
     table: 4,
     first: 17,
-    from: types::Origin::Line(76),
+    from: types::Origin::Line(60),
 };
 /// Window onto what firmware left.
 pub const FIRMWARE: types::Window = types::Window {
@@ -384,7 +384,7 @@ pub const FIRMWARE: types::Window = types::Window {
     slots: 272,
     table: 4,
     first: 26,
-    from: types::Origin::Line(77),
+    from: types::Origin::Line(61),
 };
 /// Each processor's own area, at the same addresses.
 pub const PRIVATE: types::PrivateArea = types::PrivateArea {
@@ -410,8 +410,30 @@ pub const CONSOLE: types::Console = types::Console {
     },
     ready_mask: 0x20,
     ready_value: 0x20,
-    init: &[],
-    from: types::Origin::Line(46),
+    init: &[
+        (
+            types::Register {
+                offset: 0x1,
+                width: types::Width::Byte,
+            },
+            0x0,
+        ),
+        (
+            types::Register {
+                offset: 0x3,
+                width: types::Width::Byte,
+            },
+            0x3,
+        ),
+        (
+            types::Register {
+                offset: 0x2,
+                width: types::Width::Byte,
+            },
+            0x7,
+        ),
+    ],
+    from: types::Origin::Line(47),
 };
 /// How the machine is switched off.
 pub const POWER_OFF: types::PowerOff = types::PowerOff::Port {
@@ -434,17 +456,17 @@ pub static BLOBS: [types::Blob; 0] = [];
 pub static DOMAINS: [types::Domain; 0] = [];
 const _: () = assert!(
     BOOT.load.is_aligned_to(0x20_0000) && BOOT.load.get() == SECTIONS[0].base.get(),
-    "platforms/qemu-x86_64.toml:69: boot.load"
+    "platforms/qemu-x86_64.toml:54: boot.load"
 );
 const _: () = assert!(
     SECTIONS[1].base.get() == SECTIONS[0].base.get() + SECTIONS[0].bytes && SECTIONS[1]
     .link.get() == SECTIONS[0].link.get() + SECTIONS[0].bytes,
-    "platforms/qemu-x86_64.toml:62: text ends where rodata starts"
+    "platforms/qemu-x86_64.toml:57: text ends where rodata starts"
 );
 const _: () = assert!(
     SECTIONS[2].base.get() == SECTIONS[1].base.get() + SECTIONS[1].bytes && SECTIONS[2]
     .link.get() == SECTIONS[1].link.get() + SECTIONS[1].bytes,
-    "platforms/qemu-x86_64.toml:62: rodata ends where tables starts"
+    "platforms/qemu-x86_64.toml:57: rodata ends where tables starts"
 );
 const _: () = assert!(
     SECTIONS[3].base.get() == SECTIONS[2].base.get() + SECTIONS[2].bytes && SECTIONS[3]
@@ -452,35 +474,35 @@ const _: () = assert!(
     "platforms/qemu-x86_64.toml, by default: tables ends where data starts"
 );
 const _: () = assert!(
-    RAM[0].base.is_frame_aligned(), "platforms/qemu-x86_64.toml:16: memory.bank.base"
+    RAM[0].base.is_frame_aligned(), "platforms/qemu-x86_64.toml:15: memory.bank.base"
 );
 const _: () = assert!(
     RAM[1].base.is_frame_aligned(), "platforms/qemu-x86_64.toml:20: memory.bank.base"
 );
 const _: () = assert!(
     RAM[1].base.get() <= BOOT.load.get() && BOOT.load.get() + BOOT.footprint_bytes <=
-    RAM[1].base.get() + RAM[1].bytes, "platforms/qemu-x86_64.toml:69: boot.load"
+    RAM[1].base.get() + RAM[1].bytes, "platforms/qemu-x86_64.toml:54: boot.load"
 );
 const _: () = assert!(
-    FIXMAP_FREE <= FIXMAP.slots, "platforms/qemu-x86_64.toml:75: layout.fixmap.slots"
+    FIXMAP_FREE <= FIXMAP.slots, "platforms/qemu-x86_64.toml:59: layout.fixmap.slots"
 );
 const _: () = assert!(
     FIXMAP.first + (FIXMAP.slots as usize) < PMAP.first,
-    "platforms/qemu-x86_64.toml:75: layout.fixmap.slots"
+    "platforms/qemu-x86_64.toml:59: layout.fixmap.slots"
 );
 const _: () = assert!(
     PMAP.first + (PMAP.slots as usize) < FIRMWARE.first,
-    "platforms/qemu-x86_64.toml:76: layout.pmap.slots"
+    "platforms/qemu-x86_64.toml:60: layout.pmap.slots"
 );
 const _: () = assert!(
     FIRMWARE.first + (FIRMWARE.slots as usize) < paging::ENTRIES,
-    "platforms/qemu-x86_64.toml:77: layout.firmware.slots"
+    "platforms/qemu-x86_64.toml:61: layout.firmware.slots"
 );
 const _: () = assert!(
     PRIVATE.stack_bytes.is_multiple_of(paging::PAGE_BYTES),
-    "platforms/qemu-x86_64.toml:74: layout.stack.size"
+    "platforms/qemu-x86_64.toml:58: layout.stack.size"
 );
 const _: () = assert!(
     PRIVATE.mapcache.get() + PRIVATE.mapcache_slots as u64 * paging::PAGE_BYTES < PRIVATE
-    .scrub.get(), "platforms/qemu-x86_64.toml:78: layout.mapcache.slots-per-cpu"
+    .scrub.get(), "platforms/qemu-x86_64.toml:62: layout.mapcache.slots-per-cpu"
 );
