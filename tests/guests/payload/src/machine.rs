@@ -1,0 +1,110 @@
+//! What the payload asks of the machine: hypercalls, its exception level, bytes at an address.
+//!
+//! The only file that leaves safe Rust, `mmu` apart.
+
+// UNSAFETY: entry code, hypercalls, the device tree's bytes.
+#![expect(unsafe_code, reason = "hypercalls are instructions")]
+
+use core::arch::{asm, global_asm};
+use core::fmt;
+
+/// PSCI SYSTEM_OFF. Arm DEN 0022, SYSTEM_OFF.
+const SYSTEM_OFF: u64 = 0x8400_0008;
+/// `console_io` and its operation "write". Xen public headers, `xen.h`.
+const CONSOLE_IO: u64 = 18;
+const CONSOLE_WRITE: u64 = 0;
+/// Bytes of a device tree header. Devicetree Specification, "Header".
+const HEADER_BYTES: usize = 40;
+/// The domain's device tree has at most this many bytes.
+const TREE_MAX_BYTES: usize = 64 * 1024;
+
+global_asm!(
+    ".section .entry, \"ax\"",
+    ".globl _start",
+    "_start:",
+    "adrp x1, __stack_top",
+    "add x1, x1, :lo12:__stack_top",
+    "mov sp, x1",
+    "adrp x2, __bss_start",
+    "add x2, x2, :lo12:__bss_start",
+    "adrp x3, __bss_end",
+    "add x3, x3, :lo12:__bss_end",
+    "1: cmp x2, x3",
+    "b.hs 2f",
+    "stp xzr, xzr, [x2], #16",
+    "b 1b",
+    "2: bl {main}",
+    main = sym crate::main,
+);
+
+/// The console, a line at a time.
+pub(crate) struct Console {
+    line: [u8; 128],
+    used: usize,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { line: [0; 128], used: 0 }
+    }
+}
+
+impl fmt::Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.line[self.used] = byte;
+            self.used += 1;
+            if byte == b'\n' || self.used == self.line.len() {
+                let line = self.line;
+                let sent = write(&line[..self.used]);
+                self.used = 0;
+                sent?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write(bytes: &[u8]) -> fmt::Result {
+    let result: u64;
+    // SAFETY: the hypervisor reads `bytes.len()` bytes at the slice's address and changes x0 alone (Xen ABI for
+    // AArch64: number in x16, arguments and result from x0).
+    unsafe {
+        asm!("hvc #0xea1", in("x16") CONSOLE_IO, inlateout("x0") CONSOLE_WRITE => result,
+            in("x1") bytes.len(), in("x2") bytes.as_ptr(), options(nostack));
+    }
+    if result == 0 { Ok(()) } else { Err(fmt::Error) }
+}
+
+/// Switches the domain off.
+pub(crate) fn power_off() -> ! {
+    loop {
+        // SAFETY: a PSCI call by the SMC calling convention; SYSTEM_OFF does not return.
+        unsafe { asm!("hvc #0", in("x0") SYSTEM_OFF, options(nostack)) }
+    }
+}
+
+/// CurrentEL.EL, bits [3:2]. Arm ARM (DDI 0487), CurrentEL.
+pub(crate) fn exception_level() -> u64 {
+    let level: u64;
+    // SAFETY: reads a register that every exception level but EL0 may read.
+    unsafe { asm!("mrs {}, CurrentEL", out(reg) level, options(nomem, nostack)) }
+    level >> 2
+}
+
+/// The bytes of the device tree at `address`, as many as its header says.
+pub(crate) fn device_tree(address: u64) -> Option<&'static [u8]> {
+    let start = core::ptr::with_exposed_provenance::<u8>(usize::try_from(address).ok()?);
+    if start.is_null() || !start.cast::<u64>().is_aligned() {
+        return None;
+    }
+    // SAFETY: the hypervisor passes the address of a device tree in the domain's own memory, which nobody writes;
+    // a header is the least it has.
+    let header = unsafe { core::slice::from_raw_parts(start, HEADER_BYTES) };
+    let bytes = usize::try_from(crate::tree::word(header, 4)?).ok()?;
+    if crate::tree::word(header, 0)? != crate::tree::MAGIC || !(HEADER_BYTES..=TREE_MAX_BYTES).contains(&bytes) {
+        return None;
+    }
+    // SAFETY: the header gives the length of the whole tree, which lies in the same memory.
+    Some(unsafe { core::slice::from_raw_parts(start, bytes) })
+}

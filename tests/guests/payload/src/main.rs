@@ -1,0 +1,43 @@
+//! The built-in guest: prints through console hypercalls, reads its device tree, turns its MMU on, switches off.
+//!
+//! Never touches a device: it runs on every board that can run a guest.
+
+#![no_std]
+#![no_main]
+
+mod machine;
+mod mmu;
+mod tree;
+
+use core::fmt::Write;
+use core::panic::PanicInfo;
+
+use machine::Console;
+
+/// Entered from `_start` with a stack and zeroed variables; `device_tree` is the address that x0 held.
+extern "C" fn main(device_tree: u64) -> ! {
+    say(format_args!("hello from EL{}", machine::exception_level()));
+    match machine::device_tree(device_tree).and_then(tree::Facts::read) {
+        Some(facts) => {
+            say(format_args!("device tree at {device_tree:#x}, {} bytes", facts.bytes));
+            say(format_args!("memory at {:#x}, {} MiB", facts.memory_base, facts.memory_bytes >> 20));
+            mmu::enable(facts.memory_base);
+            say(format_args!("mmu on"));
+        }
+        None => say(format_args!("no device tree at {device_tree:#x}")),
+    }
+    machine::power_off()
+}
+
+/// One line; a console that refuses bytes leaves nothing else to do.
+fn say(line: core::fmt::Arguments<'_>) {
+    if writeln!(Console::default(), "payload: {line}").is_err() {
+        machine::power_off()
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    say(format_args!("panic: {info}"));
+    machine::power_off()
+}

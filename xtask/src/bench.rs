@@ -1,0 +1,162 @@
+//! Counting instructions of a boot: what the figure is, how it is made, what it means.
+//!
+//! Counts come from the emulator's plugin by address range, never from a clock. Nothing here passes or fails.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use object::{Object, ObjectSymbol};
+use serde::Serialize;
+
+use crate::boards::{self, BoardFile};
+use crate::build::{Builder, Built, names};
+use crate::cli::Profile;
+use crate::emulator::{self, Show};
+use crate::failure::Failure;
+use crate::process;
+use crate::project::Project;
+use crate::toolchain::sysroot;
+
+/// The board whose boot is counted, with one CPU.
+const BOARD: &str = "qemu-arm64";
+/// Repeatable to the digit: one instruction a nanosecond, no host clock, no random seeds.
+const REPEATABLE: [&str; 6] = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2025-01-01,clock=vm"];
+/// Longest run.
+const LIMIT: Duration = Duration::from_secs(120);
+/// The function that clears guest memory; counted apart.
+const SCRUB_SYMBOL: &str = "tabula_scrub";
+
+/// Instructions of one boot.
+#[derive(Debug, Serialize)]
+pub struct Boot {
+    /// Machine, CPU and RAM.
+    pub machine: String,
+    /// Entry code, at physical addresses.
+    pub entry: u64,
+    /// The image, scrubbing apart.
+    pub text: u64,
+    /// Clearing guest memory, cache maintenance included.
+    pub scrub: u64,
+    /// Everything else before the payload's first instruction: the emulator's boot stub.
+    pub other: u64,
+    /// Image instructions from the payload's first instruction to power-off.
+    pub text_after: u64,
+}
+
+impl Boot {
+    /// From entry to the payload's first instruction, scrubbing apart.
+    pub const fn total(&self) -> u64 {
+        self.entry + self.text
+    }
+
+    /// The figures for people.
+    pub fn text(&self) -> String {
+        let Self { machine, entry, text, scrub, other, text_after } = self;
+        format!(
+            "{machine}\nentry to the payload's first instruction, scrubbing apart: {total} instructions\n  \
+             entry code {entry}, image {text}\n  scrubbing {scrub}, emulator's boot stub {other}\n  \
+             image after that, to power-off: {text_after}\n",
+            total = self.total()
+        )
+    }
+}
+
+/// Counts one boot of a one-CPU variant of the board.
+pub fn boot(builder: &Builder<'_>) -> Result<Boot, Failure> {
+    let board = one_cpu_board(builder.project)?;
+    let built = builder.build(&board, Profile::Release)?;
+    let plugin = plugin(builder.project)?;
+    let out = built.folder.join("instructions.txt");
+    if out.exists() {
+        std::fs::remove_file(&out).map_err(|error| Failure::file("remove", &out, &error))?;
+    }
+    let mut extra: Vec<String> = REPEATABLE.map(str::to_owned).to_vec();
+    extra.extend(["-plugin".to_owned(), plugin_arguments(&built, &plugin, &out)?]);
+    let mut command = emulator::command(builder.host, &built, &extra)?;
+    emulator::run(&mut command, LIMIT, Show::Quiet)?.verdict()?;
+    let counts = std::fs::read_to_string(&out).map_err(|error| Failure::file("read", &out, &error))?;
+    let at = |phase: &str, range: &str| count(&counts, phase, range);
+    let machine = built.planned.plan.board.emulator.as_ref().map_or_else(String::new, |emulator| {
+        let cpu = emulator.cpu.as_deref().unwrap_or("default CPU");
+        format!("{} {cpu}, 1 CPU, {} MiB RAM", emulator.machine, emulator.memory_bytes >> 20)
+    });
+    Ok(Boot {
+        machine,
+        entry: at("stop", "entry")?,
+        text: at("stop", "text")?,
+        scrub: at("stop", "scrub")?,
+        other: at("stop", "other")?,
+        text_after: at("exit", "text")? - at("stop", "text")?,
+    })
+}
+
+/// The board with its first core only, as an out-of-tree file beside the build's output.
+fn one_cpu_board(project: &Project) -> Result<BoardFile, Failure> {
+    let original = boards::resolve_one(project, project.root(), BOARD)?;
+    let original = project.root().join(&original.path);
+    let folder = project.target().join("bench");
+    std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
+    let text = std::fs::read_to_string(&original).map_err(|error| Failure::file("read", &original, &error))?;
+    let name = format!("{BOARD}-1cpu");
+    let base = folder.join(format!("{BOARD}.toml"));
+    let variant = folder.join(format!("{name}.toml"));
+    let own = format!("schema = 1\nbase = \"{BOARD}.toml\"\n\n[platform]\nname = \"{name}\"\n\n[[cpu.core]]\nmpidr = 0x0\ntype = \"one\"\n");
+    for (path, text) in [(&base, &text), (&variant, &own)] {
+        std::fs::write(path, text).map_err(|error| Failure::file("write", path, &error))?;
+    }
+    let path = variant.strip_prefix(project.root()).map_or(variant.clone(), Path::to_path_buf);
+    Ok(BoardFile { name, path, place: boards::Place::Elsewhere })
+}
+
+/// The plugin as a shared library.
+fn plugin(project: &Project) -> Result<PathBuf, Failure> {
+    let folder = project.target().join("plugin");
+    let mut command = process::command(sysroot::cargo());
+    command
+        .current_dir(project.root())
+        .args(["build", "--quiet", "--release", "--package", "instruction-count", "--target-dir"])
+        .arg(&folder)
+        .env_remove("CARGO_TARGET_DIR");
+    let status = process::run(&mut command)?;
+    if !status.success() {
+        return Err(Failure::Generate(format!("`{}` ended with {status}", process::shell_line(&command))));
+    }
+    Ok(folder.join("release/libinstruction_count.so"))
+}
+
+/// First match counts, so the scrub routine comes before the text it lies in.
+fn plugin_arguments(built: &Built, plugin: &Path, out: &Path) -> Result<String, Failure> {
+    let plan = &built.planned.plan;
+    let text = plan.sections.iter().find(|section| section.name == "text");
+    let text = text.ok_or_else(|| Failure::Mismatch("the plan has no text".into()))?;
+    let elf = built.folder.join(names::ELF);
+    let (scrub, scrub_end) = symbol(&elf, SCRUB_SYMBOL)?;
+    let kernel = plan.blobs.first().ok_or_else(|| Failure::Usage("the board has no guest to start".into()))?;
+    let (link, load) = (text.link.get(), text.base.get());
+    Ok(format!(
+        "{},out={},range=scrub:{scrub:x}:{scrub_end:x},range=text:{link:x}:{:x},range=entry:{load:x}:{:x},stop={:x}:text",
+        plugin.display(),
+        out.display(),
+        link + text.bytes,
+        load + paging::PAGE_BYTES,
+        kernel.ipa.get()
+    ))
+}
+
+/// A function's first byte and the byte behind its last.
+fn symbol(elf: &Path, name: &str) -> Result<(u64, u64), Failure> {
+    let bytes = std::fs::read(elf).map_err(|error| Failure::file("read", elf, &error))?;
+    let file = object::File::parse(&*bytes).map_err(|error| Failure::Generate(format!("{}: {error}", elf.display())))?;
+    let found = file.symbols().find(|symbol| symbol.name() == Ok(name));
+    let found = found.ok_or_else(|| Failure::Mismatch(format!("the image has no function `{name}` to count apart")))?;
+    Ok((found.address(), found.address() + found.size()))
+}
+
+/// `range`'s count in the line of `phase`.
+fn count(counts: &str, phase: &str, range: &str) -> Result<u64, Failure> {
+    let line = counts.lines().find(|line| line.split(' ').next() == Some(phase));
+    let value = line.and_then(|line| line.split(' ').find_map(|word| word.strip_prefix(range)?.strip_prefix('=')));
+    value
+        .and_then(|value| value.parse().ok())
+        .ok_or_else(|| Failure::Run(format!("the counter reported no `{range}` at {phase}: was the payload reached?")))
+}

@@ -1,0 +1,16 @@
+//! `bench`: instruction counts.
+
+use crate::bench;
+use crate::cli::{Bench, Format, What};
+use crate::commands::Context;
+use crate::failure::Failure;
+
+pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failure> {
+    let What::Boot { format } = arguments.what;
+    let boot = bench::boot(&context.builder())?;
+    match format {
+        Format::Text => print!("{}", boot.text()),
+        Format::Json => println!("{:#}", serde_json::json!(boot)),
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! A board file read, checked and planned: what every job starts from.
+//!
+//! The one place where findings of the generator become a failure of a command.
+
+use std::path::Path;
+
+use codegen::diagnostic::{Colour, Diagnostics};
+use codegen::plan::{Flavour, Plan};
+
+use crate::boards::{BoardFile, Place};
+use crate::cli::Profile;
+use crate::failure::Failure;
+
+/// A board ready to be generated.
+#[derive(Debug)]
+pub struct Planned {
+    /// Its file.
+    pub file: BoardFile,
+    /// Its plan.
+    pub plan: Plan,
+}
+
+impl Planned {
+    /// Reads, checks and plans; warnings go to stderr.
+    pub fn new(file: &BoardFile, profile: Profile) -> Result<Self, Failure> {
+        let (board, warnings) = codegen::load(&file.path).map_err(|found| findings(&found))?;
+        if !warnings.is_empty() {
+            eprintln!("{}", warnings.text(Colour::Never).trim_end());
+        }
+        let plan = codegen::plan(&board, profile.flavour()).map_err(|found| findings(&found))?;
+        Ok(Self { file: file.clone(), plan })
+    }
+
+    /// Whether its generated files are committed.
+    pub fn is_ours(&self) -> bool {
+        self.file.place == Place::Ours
+    }
+
+    /// The folder that holds the board file; images are named relative to it.
+    pub fn folder(&self) -> &Path {
+        self.file.path.parent().unwrap_or(Path::new("."))
+    }
+}
+
+/// Rendered findings as a failure.
+pub fn findings(found: &Diagnostics) -> Failure {
+    Failure::Config(found.text(Colour::Never))
+}
+
+impl Profile {
+    /// The word on the command line and in folder names.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Debug => "debug",
+        }
+    }
+
+    /// The generator's word for it.
+    pub const fn flavour(self) -> Flavour {
+        match self {
+            Self::Release => Flavour::Release,
+            Self::Debug => Flavour::Debug,
+        }
+    }
+
+    /// The cargo profile that compiles it.
+    pub const fn cargo_profile(self) -> &'static str {
+        match self {
+            Self::Release => "image",
+            Self::Debug => "image-debug",
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Everything CI runs, as named suites: each yields test results, none may be empty.
+//!
+//! A suite that could not run has failed; the last line counts what passed and what failed.
+
+mod boards;
+mod boots;
+mod command_line;
+mod corruption;
+mod host;
+mod moves;
+mod toolchains;
+mod variants;
+
+use std::time::{Duration, Instant};
+
+use crate::build::Builder;
+use crate::failure::Failure;
+
+/// How much time suites may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// What CI has.
+    Short,
+    /// Before an issue is closed.
+    Long,
+}
+
+/// What a suite works with.
+pub struct Bench<'a> {
+    /// Builds images.
+    pub builder: Builder<'a>,
+    /// How much time there is.
+    pub length: Length,
+    results: Vec<(String, Result<(), String>)>,
+}
+
+impl Bench<'_> {
+    /// Records one test and prints its line.
+    fn test(&mut self, name: impl Into<String>, result: Result<(), String>) {
+        let name = name.into();
+        match &result {
+            Ok(()) => println!("test {name} ... ok"),
+            Err(why) => println!("test {name} ... FAILED\n    {}", why.trim_end().replace('\n', "\n    ")),
+        }
+        self.results.push((name, result));
+    }
+
+    /// Records a job that ends in a failure of a command.
+    fn job(&mut self, name: impl Into<String>, result: Result<(), Failure>) {
+        self.test(name, result.map_err(|failure| failure.to_string()));
+    }
+}
+
+/// One suite.
+#[derive(Clone, Copy)]
+pub struct Suite {
+    /// Its name.
+    pub name: &'static str,
+    /// What it shows, in a phrase.
+    pub shows: &'static str,
+    run: fn(&mut Bench<'_>),
+}
+
+/// All of them, in the order in which they run: quick and general first.
+pub const ALL: [Suite; 11] = [
+    Suite { name: "tidy", shows: "house rules that a program can check", run: host::tidy },
+    Suite { name: "format", shows: "rustfmt has nothing to change", run: host::format },
+    Suite { name: "generated", shows: "committed generated files are what the boards give", run: host::generated },
+    Suite { name: "host", shows: "unit, property, fixture and mutation tests", run: host::cargo_test },
+    Suite { name: "clippy", shows: "no warnings", run: host::clippy },
+    Suite { name: "toolchains", shows: "each way to a bare-metal core, forced", run: toolchains::run },
+    Suite { name: "command-line", shows: "exit codes and streams", run: command_line::run },
+    Suite { name: "boards", shows: "each board builds and its image verifies, in both flavours", run: boards::run },
+    Suite { name: "corruption", shows: "verify refuses damaged images", run: corruption::run },
+    Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },
+    Suite { name: "moves", shows: "an image loaded elsewhere moves or says why not", run: moves::run },
+];
+
+/// How all suites went.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Tests that passed.
+    pub passed: usize,
+    /// Tests that failed.
+    pub failed: usize,
+    /// Suites and how long each took.
+    pub times: Vec<(&'static str, Duration)>,
+}
+
+/// Runs the suites whose name holds `filter`.
+pub fn run(builder: Builder<'_>, length: Length, filter: Option<&str>) -> Tally {
+    let mut tally = Tally::default();
+    for suite in ALL.iter().filter(|suite| filter.is_none_or(|filter| suite.name.contains(filter))) {
+        println!("\nsuite {}: {}", suite.name, suite.shows);
+        let began = Instant::now();
+        let mut bench = Bench { builder, length, results: Vec::new() };
+        (suite.run)(&mut bench);
+        if bench.results.is_empty() {
+            bench.test(suite.name, Err("the suite ran no test".into()));
+        }
+        tally.failed += bench.results.iter().filter(|(_, result)| result.is_err()).count();
+        tally.passed += bench.results.iter().filter(|(_, result)| result.is_ok()).count();
+        tally.times.push((suite.name, began.elapsed()));
+    }
+    tally
+}

@@ -1,0 +1,105 @@
+//! Each board boots in its emulator to ordered lines, on all its CPUs; so does a board nobody has seen.
+
+use std::time::Duration;
+
+use super::{Bench, Length, variants};
+use crate::boards::{self, BoardFile};
+use crate::build::Built;
+use crate::cli::Profile;
+use crate::emulator::{self, DOMAINS_OFF, NO_DOMAINS, Outcome, Show};
+use crate::failure::Failure;
+
+/// Longest boot; a good one takes a second or two.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) fn run(bench: &mut Bench<'_>) {
+    let boards = match boards::all(bench.builder.project) {
+        Ok(boards) => boards,
+        Err(failure) => return bench.job("boots", Err(failure)),
+    };
+    for board in &boards {
+        for profile in [Profile::Release, Profile::Debug] {
+            let result = boot(bench, board, profile, &[]).map(drop);
+            bench.job(format!("boot {} {}", board.name, profile.word()), result);
+        }
+    }
+    for variant in variants::unseen(bench.length == Length::Long) {
+        let result = variant.write(bench.builder.project).and_then(|board| boot(bench, &board, Profile::Release, &[]));
+        bench.job(format!("boot unseen board: {}", variant.what), result.map(drop));
+    }
+    for mismatch in variants::mismatches() {
+        let result = refused(bench, &mismatch);
+        bench.job(format!("mismatch: {}", mismatch.variant.what), result);
+    }
+    let result = el1(bench);
+    bench.job("entered at EL1: says so on the console", result);
+    let result = super::variants::grub(bench.builder).and_then(|outcome| {
+        outcome.verdict()?;
+        in_order(&outcome.lines, &["tabula: cpu 0 up".into(), "tabula: cpu 3 up".into(), NO_DOMAINS.into()])
+    });
+    bench.job("boot qemu-x86_64 from a GRUB disc by multiboot2", result);
+}
+
+/// Builds, boots and compares with the lines that the plan promises.
+pub(super) fn boot(bench: &Bench<'_>, board: &BoardFile, profile: Profile, extra: &[String]) -> Result<Outcome, Failure> {
+    let built = bench.builder.build(board, profile)?;
+    let mut command = emulator::command(bench.builder.host, &built, extra)?;
+    let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
+    let judged = outcome.verdict().and_then(|()| in_order(&outcome.lines, &promised(&built)));
+    judged.map_err(|failure| Failure::Run(format!("{}\n{}", failure.text(), outcome.lines.join("\n"))))?;
+    Ok(outcome)
+}
+
+/// The lines of a good boot, in order; each stands for the line that begins with it.
+fn promised(built: &Built) -> Vec<String> {
+    let plan = &built.planned.plan;
+    let mut lines = vec![format!("tabula: Tabula {}", env!("CARGO_PKG_VERSION")), "tabula: directmap: ".to_owned()];
+    lines.push("tabula: pmap retired".to_owned());
+    lines.extend((0..plan.board.cpus.cores.len()).map(|cpu| format!("tabula: cpu {cpu} up, root ")));
+    for domain in &plan.domains {
+        let name = &domain.name;
+        lines.push("payload: hello from EL1".into());
+        lines.push("payload: device tree at ".into());
+        lines.push("payload: mmu on".into());
+        lines.push(format!("tabula: domain {name}: powered off"));
+    }
+    lines.push(if plan.domains.is_empty() { NO_DOMAINS } else { DOMAINS_OFF }.to_owned());
+    lines
+}
+
+/// Whether lines with these beginnings come in this order.
+pub(super) fn in_order(lines: &[String], beginnings: &[String]) -> Result<(), Failure> {
+    let mut rest = lines.iter();
+    for beginning in beginnings {
+        if !rest.any(|line| line.starts_with(beginning.as_str())) {
+            return Err(Failure::Run(format!("no line `{beginning}…` in its place")));
+        }
+    }
+    Ok(())
+}
+
+/// A machine that is not the one in the board file is refused, naming the key.
+fn refused(bench: &Bench<'_>, mismatch: &variants::Mismatch) -> Result<(), Failure> {
+    let board = mismatch.variant.write(bench.builder.project)?;
+    let built = bench.builder.build(&board, Profile::Release)?;
+    let mut command = emulator::command(bench.builder.host, &built, &mismatch.arguments)?;
+    let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
+    let named = outcome.lines.iter().any(|line| line.starts_with("tabula: mismatch: ") && line.contains(mismatch.key));
+    match named && outcome.verdict().is_err() {
+        true => Ok(()),
+        false => Err(Failure::Run(format!("no mismatch line names {}\n{}", mismatch.key, outcome.lines.join("\n")))),
+    }
+}
+
+fn el1(bench: &Bench<'_>) -> Result<(), Failure> {
+    let board = boards::resolve_one(bench.builder.project, bench.builder.project.root(), "qemu-arm64")?;
+    let built = bench.builder.build(&board, Profile::Release)?;
+    let machine = ["-M", "virt,gic-version=3"].map(str::to_owned);
+    let mut command = emulator::command(bench.builder.host, &built, &machine)?;
+    let outcome = emulator::run(&mut command, Duration::from_secs(10), Show::Quiet)?;
+    let said = outcome.lines.iter().any(|line| line.starts_with("tabula: ") && line.contains("EL1") && line.contains("boot.entry-el"));
+    match said {
+        true => Ok(()),
+        false => Err(Failure::Run(format!("no line names EL1 and boot.entry-el\n{}", outcome.lines.join("\n")))),
+    }
+}

@@ -1,0 +1,101 @@
+//! Suites that run on the host alone.
+
+use std::process::Command;
+
+use super::{Bench, Length};
+use crate::boards;
+use crate::cli::Profile;
+use crate::failure::Failure;
+use crate::planned::Planned;
+use crate::toolchain::sysroot;
+use crate::{generate, process, tidy as rules};
+
+/// Seconds of the mutation loops.
+const MUTATION_SECONDS: [(Length, &str); 2] = [(Length::Short, "60"), (Length::Long, "600")];
+
+pub(super) fn tidy(bench: &mut Bench<'_>) {
+    let report = rules::check(bench.builder.project.root());
+    let result = report.map_err(|failure| failure.to_string()).and_then(|report| match report.is_good() {
+        true => Ok(()),
+        false => Err(report.text()),
+    });
+    bench.test("tidy", result);
+}
+
+pub(super) fn format(bench: &mut Bench<'_>) {
+    let result = quiet(cargo(bench).args(["fmt", "--all", "--check"]));
+    bench.test("format", result);
+}
+
+pub(super) fn generated(bench: &mut Bench<'_>) {
+    let boards = match boards::all(bench.builder.project) {
+        Ok(boards) => boards,
+        Err(failure) => return bench.job("generated", Err(failure)),
+    };
+    for board in boards {
+        for profile in [Profile::Release, Profile::Debug] {
+            let name = format!("generated {} {}", board.name, profile.word());
+            let result = compare(bench, &board, profile);
+            bench.job(name, result);
+        }
+    }
+}
+
+fn compare(bench: &Bench<'_>, board: &boards::BoardFile, profile: Profile) -> Result<(), Failure> {
+    let planned = Planned::new(board, profile)?;
+    let files = generate::files(&planned)?;
+    let folder = generate::folder(bench.builder.project, &planned, profile);
+    let stale = generate::differences(&folder, &files);
+    match stale.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Generate(stale.join("\n"))),
+    }
+}
+
+pub(super) fn clippy(bench: &mut Bench<'_>) {
+    let mut command = cargo(bench);
+    let result = quiet(command.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    bench.test("clippy", result);
+}
+
+/// Every test that cargo knows; each of its binaries reports its own counts.
+pub(super) fn cargo_test(bench: &mut Bench<'_>) {
+    let length = bench.length;
+    let seconds = MUTATION_SECONDS.iter().find(|(known, _)| *known == length).map_or("60", |(_, seconds)| seconds);
+    let mut command = cargo(bench);
+    command.args(["test", "--workspace", "--no-fail-fast"]).env("TABULA_FUZZ_SECONDS", seconds);
+    let output = match process::output(&mut command) {
+        Ok(output) => output,
+        Err(failure) => return bench.job("cargo test", Err(failure)),
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    for line in text.lines() {
+        if let Some((name, verdict)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) {
+            let result = match verdict {
+                "ok" => Ok(()),
+                other => Err(other.to_owned()),
+            };
+            bench.test(name, result);
+        }
+    }
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bench.test("cargo test", Err(format!("{}\n{text}\n{errors}", output.status)));
+    }
+}
+
+fn cargo(bench: &Bench<'_>) -> Command {
+    let mut command = process::command(sysroot::cargo());
+    command.current_dir(bench.builder.project.root());
+    command
+}
+
+/// Runs a command whose output matters only when it fails.
+fn quiet(command: &mut Command) -> Result<(), String> {
+    let output = process::output(command).map_err(|failure| failure.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(format!("`{}` ended with {}\n{out}{err}", process::shell_line(command), output.status))
+}

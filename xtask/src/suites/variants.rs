@@ -1,0 +1,131 @@
+//! Boards made on the fly from a shipped one: TOML only, nothing else changes.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::boards::{self, BoardFile, Place};
+use crate::build::{Builder, names};
+use crate::cli::Profile;
+use crate::emulator::{self, Outcome, Show};
+use crate::failure::Failure;
+use crate::packages::{self, GRUB, GRUB_BIOS_FOLDER, GRUB_BIOS_PACKAGE, MTOOLS, XORRISO};
+use crate::process;
+use crate::project::Project;
+
+/// The board that variants inherit from.
+const BASE: &str = "qemu-arm64";
+
+/// A board file to be.
+#[derive(Debug, Clone)]
+pub(super) struct Variant {
+    /// What differs, in a phrase.
+    pub(super) what: &'static str,
+    name: &'static str,
+    text: String,
+}
+
+/// A machine that is not its board file.
+pub(super) struct Mismatch {
+    /// The board file.
+    pub(super) variant: Variant,
+    /// What makes the machine another one.
+    pub(super) arguments: Vec<String>,
+    /// The key that the hypervisor must name.
+    pub(super) key: &'static str,
+}
+
+impl Variant {
+    pub(super) fn new(name: &'static str, what: &'static str, text: &str) -> Self {
+        let text = format!("schema = 1\nbase = \"{BASE}.toml\"\n\n[platform]\nname = \"{name}\"\n\n{text}");
+        Self { what, name, text }
+    }
+
+    /// Writes it, and the board it inherits from, under the build folder.
+    pub(super) fn write(&self, project: &Project) -> Result<BoardFile, Failure> {
+        let folder = project.target().join("variants");
+        std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
+        let original = project.root().join(boards::resolve_one(project, project.root(), BASE)?.path);
+        let base = std::fs::read_to_string(&original).map_err(|error| Failure::file("read", &original, &error))?;
+        let path = folder.join(format!("{}.toml", self.name));
+        for (path, text) in [(&folder.join(format!("{BASE}.toml")), &base), (&path, &self.text)] {
+            std::fs::write(path, text).map_err(|error| Failure::file("write", path, &error))?;
+        }
+        let path = path.strip_prefix(project.root()).map_or(path.clone(), Path::to_path_buf);
+        Ok(BoardFile { name: self.name.to_owned(), path, place: Place::Elsewhere })
+    }
+}
+
+/// Cores 0 to `count`.
+fn cores(count: u32) -> String {
+    (0..count).map(|core| format!("[[cpu.core]]\nmpidr = {core:#x}\n\n")).collect()
+}
+
+/// Boards that nobody has seen: other RAM, other CPU counts, other places.
+pub(super) fn unseen(long: bool) -> Vec<Variant> {
+    let bank = |size: &str| format!("[[memory.bank]]\nbase = 0x4000_0000\nsize = \"{size}\"\n\n");
+    let mut list = vec![
+        Variant::new("unseen-3cpu", "3 CPUs, 768 MiB", &(cores(3) + &bank("768 MiB"))),
+        Variant::new("unseen-load", "loaded at 0x4600_0000, 2 CPUs", &(cores(2) + "[boot]\nload = 0x4600_0000\n")),
+    ];
+    if long {
+        list.push(Variant::new("unseen-1cpu", "1 CPU, 512 MiB", &(cores(1) + &bank("512 MiB"))));
+        list.push(Variant::new("unseen-8cpu", "8 CPUs, 2 GiB", &(cores(8) + &bank("2 GiB"))));
+    }
+    list
+}
+
+/// Machines that have less than their board file says.
+pub(super) fn mismatches() -> Vec<Mismatch> {
+    let less = |name, what, key, arguments: [&str; 2]| Mismatch {
+        variant: Variant::new(name, what, ""),
+        arguments: arguments.map(str::to_owned).to_vec(),
+        key,
+    };
+    vec![
+        less("mismatch-cpus", "2 CPUs where the file lists 4", "cpu.core", ["-smp", "2"]),
+        less("mismatch-ram", "512 MiB where the file lists 1 GiB", "memory.bank", ["-m", "512M"]),
+    ]
+}
+
+/// The q35 board from a GRUB disc.
+pub(super) fn grub(builder: Builder<'_>) -> Result<Outcome, Failure> {
+    for tool in [GRUB, XORRISO, MTOOLS] {
+        packages::ensure(builder.host, tool)?;
+    }
+    if !Path::new(GRUB_BIOS_FOLDER).is_dir() {
+        packages::install(builder.host, &[GRUB_BIOS_PACKAGE], "GRUB's BIOS modules for the multiboot2 boot test")?;
+    }
+    let board = boards::resolve_one(builder.project, builder.project.root(), "qemu-x86_64")?;
+    let built = builder.build(&board, Profile::Release)?;
+    let disc = built.folder.join("disc");
+    let grub = disc.join("boot/grub");
+    std::fs::create_dir_all(&grub).map_err(|error| Failure::file("create", &grub, &error))?;
+    for (from, to) in [(names::ELF, disc.join("boot").join(names::ELF)), ("grub.cfg", grub.join("grub.cfg"))] {
+        let from = built.folder.join(from);
+        std::fs::copy(&from, &to).map_err(|error| Failure::file("copy", &from, &error))?;
+    }
+    let iso = built.folder.join("disc.iso");
+    let mut command = process::command("grub-mkrescue");
+    command.args(["-d", GRUB_BIOS_FOLDER, "-o"]).arg(&iso).arg(&disc);
+    let output = process::output(&mut command)?;
+    if !output.status.success() {
+        return Err(Failure::Environment(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    let mut run = without_kernel(&emulator::command(builder.host, &built, &[])?);
+    emulator::run(run.arg("-cdrom").arg(&iso), Duration::from_secs(60), Show::Quiet)
+}
+
+/// The same machine, started from its disc.
+fn without_kernel(command: &Command) -> Command {
+    let mut plain = process::command(command.get_program());
+    let mut arguments = command.get_args();
+    while let Some(argument) = arguments.next() {
+        if argument == "-kernel" {
+            arguments.next();
+        } else {
+            plain.arg(argument);
+        }
+    }
+    plain
+}
