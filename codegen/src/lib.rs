@@ -9,6 +9,7 @@ mod check;
 pub mod codes;
 pub mod diagnostic;
 pub mod guest_tree;
+pub mod keys;
 mod load;
 pub mod map;
 pub mod model;

@@ -120,14 +120,14 @@ fn reset() {
 fn enter(index: usize, context: Context) -> ! {
     unsafe extern "C" {
         /// In `vectors.s`. The stack of the caller is gone.
-        fn tabula_enter(context: *const Context) -> !;
+        fn tabula_enter(context: *const core::ffi::c_void) -> !;
     }
     // SAFETY: this CPU is the one that runs the domain, which has not run before: nobody else looks at its element.
     let slot = unsafe { &mut (&mut *CONTEXTS.0.get())[index] };
     let context: *const Context = slot.insert(context);
     // SAFETY: the context lies in a static; the domain's tables are loaded (`load`), and no value on this stack is
     // needed again, as this function and its callers do not return.
-    unsafe { tabula_enter(context) }
+    unsafe { tabula_enter(context.cast()) }
 }
 
 /// A guest's address, as its own tables translate it.

@@ -9,6 +9,7 @@ use core::fmt;
 use crate::fault::Attempt;
 
 #[cfg(test)]
+#[path = "syndrome/tests.rs"]
 mod tests;
 
 /// ESR_EL2.

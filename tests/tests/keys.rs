@@ -1,0 +1,11 @@
+//! platforms/README.md is what the schema's types give.
+
+use std::path::Path;
+
+#[test]
+fn the_page_of_keys_is_current() {
+    let page = Path::new("../platforms/README.md");
+    if let Err(text) = tests::expect(page, &codegen::keys::page()) {
+        panic!("{text}");
+    }
+}
