@@ -59,14 +59,21 @@ impl Checker {
     fn range(&mut self, what: &str, base: &Written<u64>, size: &Written<Size>) -> Option<(u64, u64)> {
         let (first, bytes) = (base.value, size.value.0);
         if bytes == 0 {
-            self.at(&codes::E0201, size.span, format!("{what} is empty"), "zero bytes", "give it a size, or remove the entry");
+            self.at(
+                &codes::E0201,
+                size.span,
+                format!("{what} is empty"),
+                "zero bytes",
+                "give it a size, or remove the entry",
+            );
             return None;
         }
         if first.checked_add(bytes).is_none_or(|end| end == 0) {
             let radix = self.radix(base.span);
             let claim = format!("{what} {} runs past 2^64", radix.range(first, bytes));
             let most = radix.show(u128::from(u64::MAX - first));
-            let found = Diagnostic::new(&codes::E0204, claim).at(base.span, "starts here").at(size.span, "and is this long");
+            let found =
+                Diagnostic::new(&codes::E0204, claim).at(base.span, "starts here").at(size.span, "and is this long");
             self.push(found.help(format!("at most {most} bytes fit behind this base")));
             return None;
         }
@@ -97,7 +104,13 @@ impl Checker {
     }
 
     /// A key that is needed although others can do without it.
-    fn needed<'w, T>(&mut self, key: &str, written: Option<&'w Written<T>>, near: Span, because: &str) -> Option<&'w Written<T>> {
+    fn needed<'w, T>(
+        &mut self,
+        key: &str,
+        written: Option<&'w Written<T>>,
+        near: Span,
+        because: &str,
+    ) -> Option<&'w Written<T>> {
         if written.is_none() {
             let claim = format!("{key} is missing: {because}");
             self.at(&codes::E0118, near, claim, "this needs it", &format!("add {key}"));

@@ -53,10 +53,7 @@ pub(crate) use codes;
 
 /// All codes in ascending order.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    [file::TABLE, hardware::TABLE, hypervisor::TABLE, plan::TABLE]
-        .into_iter()
-        .flatten()
-        .copied()
+    [file::TABLE, hardware::TABLE, hypervisor::TABLE, plan::TABLE].into_iter().flatten().copied()
 }
 
 /// The code with this id, in either case.

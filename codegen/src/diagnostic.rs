@@ -50,22 +50,13 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A finding with the code's own severity and no place yet.
     pub fn new(code: &'static Code, claim: impl Into<String>) -> Self {
-        Self {
-            code,
-            claim: claim.into(),
-            labels: Vec::new(),
-            notes: Vec::new(),
-            help: Vec::new(),
-        }
+        Self { code, claim: claim.into(), labels: Vec::new(), notes: Vec::new(), help: Vec::new() }
     }
 
     /// Adds a place; the first one added is the one that sorts the finding.
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label {
-            span,
-            text: text.into(),
-        });
+        self.labels.push(Label { span, text: text.into() });
         self
     }
 
@@ -108,19 +99,14 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// An empty list over these files.
     pub fn new(sources: Sources) -> Self {
-        Self {
-            sources,
-            list: Vec::new(),
-        }
+        Self { sources, list: Vec::new() }
     }
 
     /// Adds one finding, unless the same was already made at the same place.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         debug_assert!(codes::find(diagnostic.code.id).is_some());
         let known = self.list.iter().any(|old| {
-            old.code.id == diagnostic.code.id
-                && old.claim == diagnostic.claim
-                && old.labels == diagnostic.labels
+            old.code.id == diagnostic.code.id && old.claim == diagnostic.claim && old.labels == diagnostic.labels
         });
         if !known {
             self.list.push(diagnostic);
@@ -178,11 +164,7 @@ impl Diagnostics {
 
     /// As a person reads them, one block a finding.
     pub fn text(&self, colour: Colour) -> String {
-        let blocks: Vec<String> = self
-            .list
-            .iter()
-            .map(|d| text::render(&self.sources, d, colour))
-            .collect();
+        let blocks: Vec<String> = self.list.iter().map(|d| text::render(&self.sources, d, colour)).collect();
         blocks.join("\n")
     }
 

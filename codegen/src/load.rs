@@ -40,18 +40,9 @@ pub(crate) fn load(path: &Path, shown: &str, read: ReadFile<'_>) -> Result<Loade
     shape::walk(&mut document);
     let stem = path.file_stem().unwrap_or_default();
     let stem = stem.to_string_lossy().into_owned();
-    let Document {
-        table,
-        mut diagnostics,
-        incomplete,
-    } = document;
+    let Document { table, mut diagnostics, incomplete } = document;
     match schema::File::deserialize(table.into_deserializer()) {
-        Ok(file) => Ok(Loaded {
-            file,
-            diagnostics,
-            stem,
-            incomplete,
-        }),
+        Ok(file) => Ok(Loaded { file, diagnostics, stem, incomplete }),
         Err(error) => {
             // The walk has seen every value, so this is a shape that it lets through and serde does not.
             let found = Diagnostic::new(&codes::E0105, error.message());
@@ -64,11 +55,7 @@ pub(crate) fn load(path: &Path, shown: &str, read: ReadFile<'_>) -> Result<Loade
 }
 
 /// The merged document as TOML, each value with the place it was written at.
-pub(crate) fn expand(
-    path: &Path,
-    shown: &str,
-    read: ReadFile<'_>,
-) -> Result<String, Diagnostics> {
+pub(crate) fn expand(path: &Path, shown: &str, read: ReadFile<'_>) -> Result<String, Diagnostics> {
     let texts = Texts::default();
     let mut document = Document::read(&texts, path, shown, read)?;
     let text = expand::text(&document);
@@ -81,15 +68,9 @@ pub(crate) fn expand(
 /// files do not depend on where the project lies.
 pub fn shown_path(path: &Path) -> String {
     let clean = normalised(path);
-    let parts: Vec<String> = clean
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy().into_owned())
-        .collect();
-    let parts = if clean.is_absolute() {
-        &parts[parts.len().saturating_sub(2).max(1).min(parts.len())..]
-    } else {
-        &parts[..]
-    };
+    let parts: Vec<String> = clean.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let parts =
+        if clean.is_absolute() { &parts[parts.len().saturating_sub(2).max(1).min(parts.len())..] } else { &parts[..] };
     parts.join("/")
 }
 

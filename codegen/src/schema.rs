@@ -16,8 +16,8 @@ pub use domain::*;
 pub use hardware::*;
 pub use layout::*;
 pub(crate) use shape::{Field, Kind, Shape, Word};
-pub use value::{Place, Size, Written};
 pub(crate) use value::SizeError;
+pub use value::{Place, Size, Written};
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -21,7 +21,12 @@ pub fn start(handoff: this::Handoff) -> ! {
     let roots = smp::build_roots(&pmap);
     let domains = domain::build(&pmap).unwrap_or_else(|error| stop(&error));
     let retired = pmap.retire();
-    say!("pmap retired: {} of {} slots at once, {} maps, all empty", retired.high_water, board::PMAP.slots, retired.maps);
+    say!(
+        "pmap retired: {} of {} slots at once, {} maps, all empty",
+        retired.high_water,
+        board::PMAP.slots,
+        retired.maps
+    );
     smp::arrived(CpuIndex::BOOT);
     smp::start_all(roots, retired).unwrap_or_else(|(cpu, error)| stop(&smp::Missing(cpu, error)));
     domain::run(domains)

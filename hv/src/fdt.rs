@@ -118,10 +118,8 @@ fn reservations(blob: &[u8], header: &Header, found: &mut impl FnMut(Fact)) -> R
     const PAIR_BYTES: usize = 16;
     let mut rest = blob.get(header.reserve as usize..).ok_or(FdtError::Bounds)?;
     loop {
-        let range = Range {
-            base: long(rest, 0).ok_or(FdtError::Bounds)?,
-            bytes: long(rest, 8).ok_or(FdtError::Bounds)?,
-        };
+        let range =
+            Range { base: long(rest, 0).ok_or(FdtError::Bounds)?, bytes: long(rest, 8).ok_or(FdtError::Bounds)? };
         if (range.base, range.bytes) == (0, 0) {
             return Ok(());
         }

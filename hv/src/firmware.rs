@@ -179,7 +179,10 @@ impl fmt::Display for FirmwareError {
             Self::Covered { at } => {
                 let board::types::Boot { load, load_from, .. } = board::BOOT;
                 let place = Place(load_from);
-                write!(out, "boot.load ({place}) is {load}, and there the stacks and tables cover what the boot loader left at {at}")
+                write!(
+                    out,
+                    "boot.load ({place}) is {load}, and there the stacks and tables cover what the boot loader left at {at}"
+                )
             }
             Self::TooLarge { at, bytes } => {
                 let place = Place(board::FIRMWARE.from);

@@ -9,7 +9,18 @@ use codegen::plan::Flavour;
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Pieces that mutations insert.
 const PIECES: [&[u8]; 12] = [
-    b"0x", b"-1", b"\"", b"[[", b"]]", b"18446744073709551615", b"\xff", b"\n[memory]\n", b" = ", b"\"64 KB\"", b"{", b"true",
+    b"0x",
+    b"-1",
+    b"\"",
+    b"[[",
+    b"]]",
+    b"18446744073709551615",
+    b"\xff",
+    b"\n[memory]\n",
+    b" = ",
+    b"\"64 KB\"",
+    b"{",
+    b"true",
 ];
 
 /// Marsaglia's xorshift64.
@@ -47,7 +58,8 @@ fn mutate(text: &mut Vec<u8>, random: &mut Random) {
 #[test]
 fn no_damaged_file_panics() {
     let seconds = std::env::var("TABULA_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
-    let seeds: Vec<Vec<u8>> = tests::fixtures("accept", "toml").iter().map(|path| std::fs::read(path).expect("listed")).collect();
+    let seeds: Vec<Vec<u8>> =
+        tests::fixtures("accept", "toml").iter().map(|path| std::fs::read(path).expect("listed")).collect();
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let mut random = Random(SEED);
     let (mut rounds, mut accepted) = (0_u64, 0_u64);

@@ -26,7 +26,8 @@ fn every_code_has_a_rejected_file() {
     let names = files.iter().filter_map(|file| file.file_stem()?.to_str()?.get(..5).map(str::to_owned));
     let covered: BTreeSet<String> = names.collect();
     // A file that cannot be read has no fixture: the next test is about it.
-    let missing: Vec<_> = codegen::codes::all().map(|code| code.id).filter(|id| *id != "E0101" && !covered.contains(*id)).collect();
+    let missing: Vec<_> =
+        codegen::codes::all().map(|code| code.id).filter(|id| *id != "E0101" && !covered.contains(*id)).collect();
     assert!(missing.is_empty(), "no rejected file for {missing:?}");
 }
 

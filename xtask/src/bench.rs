@@ -100,7 +100,9 @@ fn one_cpu_board(project: &Project) -> Result<BoardFile, Failure> {
     let name = format!("{BOARD}-1cpu");
     let base = folder.join(format!("{BOARD}.toml"));
     let variant = folder.join(format!("{name}.toml"));
-    let own = format!("schema = 1\nbase = \"{BOARD}.toml\"\n\n[platform]\nname = \"{name}\"\n\n[[cpu.core]]\nmpidr = 0x0\ntype = \"one\"\n");
+    let own = format!(
+        "schema = 1\nbase = \"{BOARD}.toml\"\n\n[platform]\nname = \"{name}\"\n\n[[cpu.core]]\nmpidr = 0x0\ntype = \"one\"\n"
+    );
     for (path, text) in [(&base, &text), (&variant, &own)] {
         std::fs::write(path, text).map_err(|error| Failure::file("write", path, &error))?;
     }
@@ -146,7 +148,8 @@ fn plugin_arguments(built: &Built, plugin: &Path, out: &Path) -> Result<String, 
 /// A function's first byte and the byte behind its last.
 fn symbol(elf: &Path, name: &str) -> Result<(u64, u64), Failure> {
     let bytes = std::fs::read(elf).map_err(|error| Failure::file("read", elf, &error))?;
-    let file = object::File::parse(&*bytes).map_err(|error| Failure::Generate(format!("{}: {error}", elf.display())))?;
+    let file =
+        object::File::parse(&*bytes).map_err(|error| Failure::Generate(format!("{}: {error}", elf.display())))?;
     let found = file.symbols().find(|symbol| symbol.name() == Ok(name));
     let found = found.ok_or_else(|| Failure::Mismatch(format!("the image has no function `{name}` to count apart")))?;
     Ok((found.address(), found.address() + found.size()))

@@ -76,11 +76,7 @@ pub fn resolve_one(project: &Project, from: &Path, word: &str) -> Result<BoardFi
 }
 
 fn ours(name: &str) -> BoardFile {
-    BoardFile {
-        name: name.to_owned(),
-        path: Path::new("platforms").join(format!("{name}.toml")),
-        place: Place::Ours,
-    }
+    BoardFile { name: name.to_owned(), path: Path::new("platforms").join(format!("{name}.toml")), place: Place::Ours }
 }
 
 fn by_path(project: &Project, from: &Path, word: &str, stem: &str) -> BoardFile {

@@ -27,7 +27,8 @@ pub fn of(arch: Arch, manifest: &Manifest) -> Script {
 fn u_boot(manifest: &Manifest) -> String {
     let mut text = format!("# Tabula on {}: files lie beside this script on the boot device.\n", manifest.board);
     for Entry { name, file, load, bytes, .. } in manifest.blobs.iter().chain([&manifest.page, &manifest.image]) {
-        text += &format!("# {name}: {bytes} bytes\nload ${{devtype}} ${{devnum}}:${{distro_bootpart}} {load:#x} {file}\n");
+        text +=
+            &format!("# {name}: {bytes} bytes\nload ${{devtype}} ${{devnum}}:${{distro_bootpart}} {load:#x} {file}\n");
     }
     text + &format!("booti {:#x} - ${{fdtcontroladdr}}\n", manifest.image.load)
 }

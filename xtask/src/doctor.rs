@@ -113,10 +113,8 @@ fn cores(project: &Project, host: &Host, wish: Option<Source>, target: Target) -
         None => sources::order(project, host, target),
     };
     let triple = target.triple();
-    let offers: Vec<(Source, Offer)> = order
-        .into_iter()
-        .map(|source| (source, sources::offer(project, host, source, target)))
-        .collect();
+    let offers: Vec<(Source, Offer)> =
+        order.into_iter().map(|source| (source, sources::offer(project, host, source, target))).collect();
     let works = |offer: &Offer| !matches!(offer, Offer::Missing(_));
     let chosen = offers.iter().position(|(_, offer)| works(offer));
     offers
@@ -125,21 +123,13 @@ fn cores(project: &Project, host: &Host, wish: Option<Source>, target: Target) -
         .map(|(at, (source, offer))| {
             let (state, detail) = match (offer, chosen) {
                 (Offer::Ready(detail), _) => (State::Present, detail),
-                (Offer::Possible(detail), Some(chosen)) if chosen == at => {
-                    (State::Obtainable, detail)
-                }
+                (Offer::Possible(detail), Some(chosen)) if chosen == at => (State::Obtainable, detail),
                 (Offer::Possible(detail), _) => (State::Spare, detail),
                 (Offer::Missing(why), Some(_)) => (State::Spare, why),
                 (Offer::Missing(why), None) => (State::Missing, why),
             };
             let (detail, remedy) = split_help(&detail);
-            Finding {
-                name: format!("core ({source})"),
-                state,
-                detail,
-                purpose: format!("`core` for {triple}"),
-                remedy,
-            }
+            Finding { name: format!("core ({source})"), state, detail, purpose: format!("`core` for {triple}"), remedy }
         })
         .collect()
 }
@@ -167,19 +157,11 @@ fn examine_tool(host: &Host, tool: Tool, has_bundled: bool) -> Finding {
         let text = process::answer(process::command(&file).arg(tool.version)).unwrap_or_default();
         text.lines().next().unwrap_or("version unknown").trim().to_owned()
     });
-    let finding = present_or_missing(
-        tool.program,
-        version,
-        tool.purpose,
-        &packages::install_command(host, &[tool.package]),
-    );
+    let finding =
+        present_or_missing(tool.program, version, tool.purpose, &packages::install_command(host, &[tool.package]));
     match (finding.state, tool.need) {
-        (State::Missing, Need::Alternative) if has_bundled => {
-            Finding { state: State::Spare, ..finding }
-        }
-        (State::Missing, Need::Test) => {
-            Finding { purpose: format!("{} (`test` only)", finding.purpose), ..finding }
-        }
+        (State::Missing, Need::Alternative) if has_bundled => Finding { state: State::Spare, ..finding },
+        (State::Missing, Need::Test) => Finding { purpose: format!("{} (`test` only)", finding.purpose), ..finding },
         _ => finding,
     }
 }
@@ -194,12 +176,7 @@ fn grub_modules(host: &Host) -> Finding {
     )
 }
 
-fn present_or_missing(
-    name: &str,
-    version: Option<String>,
-    purpose: &str,
-    remedy: &str,
-) -> Finding {
+fn present_or_missing(name: &str, version: Option<String>, purpose: &str, remedy: &str) -> Finding {
     let (state, detail, remedy) = match version {
         Some(version) => (State::Present, version, None),
         None => (State::Missing, "not found".to_owned(), Some(remedy.to_owned())),

@@ -46,7 +46,9 @@ impl Outcome {
         let last = self.lines.iter().rev().find(|line| line.starts_with("tabula: ")).map_or("nothing", |line| line);
         match self.status {
             None => Err(Failure::Run(format!("the machine did not power off in time; it said last: {last}"))),
-            Some(status) if !status.success() => Err(Failure::Run(format!("the emulator ended with {status}; last: {last}"))),
+            Some(status) if !status.success() => {
+                Err(Failure::Run(format!("the emulator ended with {status}; last: {last}")))
+            }
             Some(_) if !finished => Err(Failure::Run(format!("the machine stopped early; it said last: {last}"))),
             Some(_) => Ok(()),
         }
@@ -110,7 +112,8 @@ pub fn run(command: &mut Command, limit: Duration, show: Show) -> Result<Outcome
     if timed_out && let Err(error) = child.kill() {
         eprintln!("xtask: the emulator was gone before it could be stopped: {error}");
     }
-    let status = child.wait().map_err(|error| Failure::Environment(format!("cannot wait for the emulator: {error}")))?;
+    let status =
+        child.wait().map_err(|error| Failure::Environment(format!("cannot wait for the emulator: {error}")))?;
     if reader.join().is_err() {
         return Err(Failure::Environment("the console could not be read".into()));
     }

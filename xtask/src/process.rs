@@ -67,9 +67,7 @@ pub fn run_bounded(command: &mut Command, limit: Duration) -> Result<Ended, Fail
 
 /// Whether the child has ended.
 pub fn poll(child: &mut Child) -> Result<Option<ExitStatus>, Failure> {
-    child
-        .try_wait()
-        .map_err(|error| Failure::Environment(format!("cannot wait for a child process: {error}")))
+    child.try_wait().map_err(|error| Failure::Environment(format!("cannot wait for a child process: {error}")))
 }
 
 /// Everything a pipe still holds, as text.

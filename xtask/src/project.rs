@@ -24,10 +24,9 @@ impl Project {
             .find(|folder| folder.join("platforms").is_dir())
             .ok_or_else(|| Failure::Environment("no folder `platforms` above this crate".into()))?
             .to_path_buf();
-        std::env::set_current_dir(&root)
-            .map_err(|error| Failure::file("enter", &root, &error))?;
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| root.join("target"), |target| root.join(target));
+        std::env::set_current_dir(&root).map_err(|error| Failure::file("enter", &root, &error))?;
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
         Ok(Self { root, target })
     }
 

@@ -97,12 +97,7 @@ pub struct Toolchain {
 }
 
 /// Finds a toolchain for `target`: the one that `wish` names, or the first that works.
-pub fn obtain(
-    project: &Project,
-    host: &Host,
-    wish: Option<Source>,
-    target: Target,
-) -> Result<Toolchain, Failure> {
+pub fn obtain(project: &Project, host: &Host, wish: Option<Source>, target: Target) -> Result<Toolchain, Failure> {
     let core = match wish {
         Some(source) => forced(project, host, source, target)?,
         None => first_that_works(project, host, target)?,
@@ -126,9 +121,8 @@ pub struct Core {
 }
 
 fn forced(project: &Project, host: &Host, wish: Source, target: Target) -> Result<Core, Failure> {
-    sources::try_one(project, host, wish, target).map_err(|why| {
-        Failure::Environment(format!("--toolchain {wish} does not work here\n{}", indented(&why)))
-    })
+    sources::try_one(project, host, wish, target)
+        .map_err(|why| Failure::Environment(format!("--toolchain {wish} does not work here\n{}", indented(&why))))
 }
 
 fn first_that_works(project: &Project, host: &Host, target: Target) -> Result<Core, Failure> {

@@ -46,7 +46,10 @@ impl Report {
         for part in &self.sections {
             let SectionUse { name, extent_bytes, used_bytes, slack_bytes } = part;
             let share = used_bytes * 100 / (*extent_bytes).max(1);
-            let _ = writeln!(out, "{name:<8} {used_bytes:>8} of {extent_bytes:>8} bytes used, {slack_bytes:>8} slack ({share} %)");
+            let _ = writeln!(
+                out,
+                "{name:<8} {used_bytes:>8} of {extent_bytes:>8} bytes used, {slack_bytes:>8} slack ({share} %)"
+            );
         }
         let extent: u64 = self.sections.iter().map(|part| part.extent_bytes).sum();
         let _ = writeln!(out, "total    {extent} bytes of extents ({} KiB)", extent / 1024);

@@ -68,7 +68,13 @@ impl Claims {
     }
 
     /// Checks `{ base, size }` and adds it.
-    pub(super) fn registers(&mut self, checker: &mut Checker, name: &str, written: &Written<Registers>, kind: Use) -> Option<Mmio> {
+    pub(super) fn registers(
+        &mut self,
+        checker: &mut Checker,
+        name: &str,
+        written: &Written<Registers>,
+        kind: Use,
+    ) -> Option<Mmio> {
         let Registers { base, size } = &written.value;
         let (first, bytes) = checker.range(name, base, size)?;
         self.add(Claim { name: name.to_owned(), base: first, bytes, span: base.span, kind });
@@ -110,7 +116,12 @@ impl Claims {
             let (first, end) = (frames.first.address().get(), frames.end().address().get());
             let (from, to) = (first.max(claim.base), end.min(claim.end()));
             if from < to {
-                let text = format!("{} {} lies in memory.bank {}", claim.name, claim.range(), Radix::Hex.range(first, end - first));
+                let text = format!(
+                    "{} {} lies in memory.bank {}",
+                    claim.name,
+                    claim.range(),
+                    Radix::Hex.range(first, end - first)
+                );
                 let found = Diagnostic::new(&codes::E0207, text).at(claim.span, "registers").at(*span, "RAM");
                 let found = found.note(format!("both claim {}", Radix::Hex.range(from, to - from)));
                 checker.push(found.help("shrink the bank, or reserve the range with `kind = \"hole\"`"));
@@ -124,7 +135,13 @@ fn within_bits(checker: &mut Checker, claim: &Claim, memory: &Memory) {
     if claim.end() > 1_u64 << bits {
         let text = format!("{} {} lies beyond {bits} physical address bits", claim.name, claim.range());
         let need = u64::BITS - (claim.end() - 1).leading_zeros();
-        checker.at(&codes::E0205, claim.span, text, "out of reach", &format!("set memory.pa-bits-min to {need} if the processor has as many"));
+        checker.at(
+            &codes::E0205,
+            claim.span,
+            text,
+            "out of reach",
+            &format!("set memory.pa-bits-min to {need} if the processor has as many"),
+        );
     }
 }
 
@@ -132,7 +149,8 @@ fn overlap(checker: &mut Checker, claim: &Claim, other: &Claim) {
     let (from, to) = (claim.base.max(other.base), claim.end().min(other.end()));
     if from < to {
         let text = format!("{} {} overlaps {} {}", claim.name, claim.range(), other.name, other.range());
-        let found = Diagnostic::new(&codes::E0208, text).at(claim.span, claim.name.clone()).at(other.span, other.name.clone());
+        let found =
+            Diagnostic::new(&codes::E0208, text).at(claim.span, claim.name.clone()).at(other.span, other.name.clone());
         let found = found.note(format!("both claim {}", Radix::Hex.range(from, to - from)));
         let free = Radix::Hex.show(other.end().into());
         checker.push(found.help(format!("correct one of the two; the next address behind {} is {free}", other.name)));
@@ -140,9 +158,10 @@ fn overlap(checker: &mut Checker, claim: &Claim, other: &Claim) {
         let (mine, theirs) = (claim.pages(), other.pages());
         if mine.start.max(theirs.start) < mine.end.min(theirs.end) {
             let text = format!("{} {} shares a page with {} {}", claim.name, claim.range(), other.name, other.range());
-            let found = Diagnostic::new(&codes::E0415, text).at(claim.span, claim.name.clone()).at(other.span, other.name.clone());
+            let found = Diagnostic::new(&codes::E0415, text)
+                .at(claim.span, claim.name.clone())
+                .at(other.span, other.name.clone());
             checker.push(found.help("keep both with the hypervisor, or pass both to the same domain as one device"));
         }
     }
 }
-

@@ -14,7 +14,12 @@ use crate::schema::{Console, ConsoleWord, InitWord, Written};
 const BAUD_ERROR_PERCENT: u64 = 3;
 
 /// Checks the table.
-pub(super) fn check(checker: &mut Checker, console: &Written<Console>, arch: Arch, claims: &mut Claims) -> Option<model::Console> {
+pub(super) fn check(
+    checker: &mut Checker,
+    console: &Written<Console>,
+    arch: Arch,
+    claims: &mut Claims,
+) -> Option<model::Console> {
     let table = &console.value;
     let from = checker.origin(table.kind.span);
     inapplicable(checker, table);
@@ -40,7 +45,11 @@ fn is_driver(table: &Console) -> bool {
 fn fixed(checker: &mut Checker, table: &Console, kind: &Fixed) -> Uart {
     let driver = is_driver(table);
     if let (Some(init), true, true) = (&table.init, driver, kind.init.is_empty()) {
-        checker.inapplicable("console.init = \"driver\"", init.span, &format!("kind \"{}\" is set up by firmware only", kind.kind));
+        checker.inapplicable(
+            "console.init = \"driver\"",
+            init.span,
+            &format!("kind \"{}\" is set up by firmware only", kind.kind),
+        );
     }
     kind.uart(driver)
 }
@@ -59,7 +68,10 @@ fn inapplicable(checker: &mut Checker, table: &Console) {
         ("console.baud", spans(table.baud.as_ref().map(|key| key.span), is_16550)),
         ("console.tx", spans(table.tx.as_ref().map(|key| key.span), polled)),
         ("console.ready", spans(table.ready.as_ref().map(|key| key.span), polled)),
-        ("console.init-writes", spans(table.init_writes.as_ref().and_then(|list| list.first()).map(|key| key.span), polled)),
+        (
+            "console.init-writes",
+            spans(table.init_writes.as_ref().and_then(|list| list.first()).map(|key| key.span), polled),
+        ),
     ];
     for (key, span) in keys {
         if let Some(span) = span {
@@ -113,7 +125,9 @@ fn divisor(checker: &mut Checker, table: &Console) -> Option<Option<u16>> {
         Ok(small) if divisor > 0 && error <= BAUD_ERROR_PERCENT * rate => Some(Some(small)),
         Ok(_) | Err(_) => {
             let claim = format!("console.baud {} cannot be made from console.clock-hz {}", baud.value, clock.value);
-            let found = Diagnostic::new(&codes::E0308, claim).at(baud.span, "asked for").at(clock.span, "divided by 16 and a whole number");
+            let found = Diagnostic::new(&codes::E0308, claim)
+                .at(baud.span, "asked for")
+                .at(clock.span, "divided by 16 and a whole number");
             checker.push(found.help(format!("the nearest rate is {made}; the fastest is {}", hertz / 16)));
             None
         }
@@ -126,7 +140,8 @@ fn polled(checker: &mut Checker, table: &Console) -> Option<Uart> {
     let ready = checker.needed("console.ready", table.ready.as_ref(), table.kind.span, because);
     let (tx, ready) = (&tx?.value, &ready?.value);
     let tx = UartRegister { offset: tx.off.value, width: machine::width(checker, "console.tx.width", &tx.width)? };
-    let status = UartRegister { offset: ready.off.value, width: machine::width(checker, "console.ready.width", &ready.width)? };
+    let status =
+        UartRegister { offset: ready.off.value, width: machine::width(checker, "console.ready.width", &ready.width)? };
     let mut init = Vec::new();
     for pair in table.init_writes.iter().flatten() {
         let [offset, value] = pair.value;
@@ -174,9 +189,17 @@ fn reach(checker: &mut Checker, uart: &Uart, bytes: u64, span: Span) {
         };
         let offset = u64::from(offset);
         if offset % wide != 0 || offset + wide > bytes {
-            let claim = format!("console register at offset {offset:#x}, {wide} bytes wide, is outside its window or misaligned");
+            let claim = format!(
+                "console register at offset {offset:#x}, {wide} bytes wide, is outside its window or misaligned"
+            );
             let label = format!("the window is {bytes:#x} bytes");
-            checker.at(&codes::E0307, span, claim, &label, "correct console.size, reg-shift or the register's offset and width");
+            checker.at(
+                &codes::E0307,
+                span,
+                claim,
+                &label,
+                "correct console.size, reg-shift or the register's offset and width",
+            );
             return;
         }
     }

@@ -18,7 +18,12 @@ const DEVICE_TREE_BYTES: u64 = 64 * 1024;
 const BLOCK: u64 = Level::L2.entry_bytes();
 
 /// Checks the devices.
-pub(super) fn devices(checker: &mut Checker, devices: &[Written<Device>], arch: Arch, claims: &mut Claims) -> Option<Vec<model::Device>> {
+pub(super) fn devices(
+    checker: &mut Checker,
+    devices: &[Written<Device>],
+    arch: Arch,
+    claims: &mut Claims,
+) -> Option<Vec<model::Device>> {
     checker.unique("device", devices.iter().map(|device| &device.value.name));
     let mut list = Vec::new();
     for device in devices {
@@ -29,11 +34,23 @@ pub(super) fn devices(checker: &mut Checker, devices: &[Written<Device>], arch: 
             (DmaWord::None, _) => {}
             (DmaWord::Iommu, _) => {
                 let claim = format!("{name} masters DMA behind an IOMMU, and none is driven");
-                checker.at(&codes::E0411, table.dma.span, claim, "reaches all memory", "leave the device out, or write \"trusted\" if its owner may see everything");
+                checker.at(
+                    &codes::E0411,
+                    table.dma.span,
+                    claim,
+                    "reaches all memory",
+                    "leave the device out, or write \"trusted\" if its owner may see everything",
+                );
             }
             (DmaWord::Trusted, _) => {
                 let claim = format!("{name} masters DMA and is trusted with all memory");
-                checker.at(&codes::E0412, table.dma.span, claim, "a hole in every domain's isolation", "put it behind an IOMMU once one is driven");
+                checker.at(
+                    &codes::E0412,
+                    table.dma.span,
+                    claim,
+                    "a hole in every domain's isolation",
+                    "put it behind an IOMMU once one is driven",
+                );
             }
         }
         let mmio: Vec<Mmio> =
@@ -67,7 +84,12 @@ pub(super) fn domains(
     list.into_iter().collect()
 }
 
-fn domain(checker: &mut Checker, table: &Domain, devices: &[Written<Device>], memory: Option<&Memory>) -> Option<model::Domain> {
+fn domain(
+    checker: &mut Checker,
+    table: &Domain,
+    devices: &[Written<Device>],
+    memory: Option<&Memory>,
+) -> Option<model::Domain> {
     checker.name("domain.name", &table.name);
     let name = &table.name.value;
     if !(1..=VCPUS_MOST).contains(&table.vcpus.value) {
@@ -117,8 +139,14 @@ fn memory(checker: &mut Checker, table: &Domain, memory: Option<&Memory>) -> Opt
     let max = table.kernel_max.value.0;
     let room = bytes.saturating_sub(KERNEL_OFFSET + DEVICE_TREE_BYTES);
     if max == 0 || max > room {
-        let claim = format!("domain {name} reserves {} for its kernel, its memory has room for {}", human_bytes(max), human_bytes(room));
-        let found = Diagnostic::new(&codes::E0406, claim).at(table.kernel_max.span, "reserved").at(written.size.span, "its memory");
+        let claim = format!(
+            "domain {name} reserves {} for its kernel, its memory has room for {}",
+            human_bytes(max),
+            human_bytes(room)
+        );
+        let found = Diagnostic::new(&codes::E0406, claim)
+            .at(table.kernel_max.span, "reserved")
+            .at(written.size.span, "its memory");
         checker.push(found.help(format!("reserve between 4 KiB and {}, or give it more memory", human_bytes(room))));
     }
     if let Some(memory) = memory {
@@ -176,8 +204,14 @@ fn meets_memory(checker: &mut Checker, domain: &Domain, device: &Device, ipa: u6
         let end = base.saturating_add(size);
         if base < ipa + bytes && ipa < end {
             let (name, owner) = (&device.name.value, &domain.name.value);
-            let claim = format!("device {name} {} lies on memory of domain {owner} {}", Radix::Hex.range(base, size), Radix::Hex.range(ipa, bytes));
-            let found = Diagnostic::new(&codes::E0416, claim).at(domain.memory.value.base.span, "memory").at(mmio.value.base.span, "registers");
+            let claim = format!(
+                "device {name} {} lies on memory of domain {owner} {}",
+                Radix::Hex.range(base, size),
+                Radix::Hex.range(ipa, bytes)
+            );
+            let found = Diagnostic::new(&codes::E0416, claim)
+                .at(domain.memory.value.base.span, "memory")
+                .at(mmio.value.base.span, "registers");
             checker.push(found.help("move the domain's memory: its base is free to choose"));
         }
     }
@@ -202,8 +236,15 @@ pub(super) fn emulator(checker: &mut Checker, table: &Emulator, memory: Option<&
     let banks: u64 = memory.map_or(0, |memory| memory.banks.iter().map(|bank| bank.frames.bytes()).sum());
     let memory_bytes = table.memory.as_ref().map_or(banks, |memory| memory.value.0);
     if let Some(written) = table.memory.as_ref().filter(|written| written.value.0 < banks) {
-        let claim = format!("emulator.memory is {}, the banks have {}", human_bytes(written.value.0), human_bytes(banks));
-        checker.at(&codes::E0414, written.span, claim, "too little", &format!("{} is enough, or leave the key out", human_bytes(banks)));
+        let claim =
+            format!("emulator.memory is {}, the banks have {}", human_bytes(written.value.0), human_bytes(banks));
+        checker.at(
+            &codes::E0414,
+            written.span,
+            claim,
+            "too little",
+            &format!("{} is enough, or leave the key out", human_bytes(banks)),
+        );
     }
     model::Emulator {
         machine: table.machine.value.clone(),

@@ -92,7 +92,12 @@ fn window(
     Some(mmio)
 }
 
-fn windows(checker: &mut Checker, name: &str, list: Option<&Vec<Written<Registers>>>, claims: &mut Claims) -> Vec<Mmio> {
+fn windows(
+    checker: &mut Checker,
+    name: &str,
+    list: Option<&Vec<Written<Registers>>>,
+    claims: &mut Claims,
+) -> Vec<Mmio> {
     list.into_iter().flatten().filter_map(|written| claims.registers(checker, name, written, Use::Other)).collect()
 }
 
@@ -126,7 +131,13 @@ fn gic_v3(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut 
     {
         let (cores, need) = (cpus.cores.len(), cpus.cores.len() as u64 * GICR_STRIDE);
         let claim = format!("irq.gicr has room for {room} redistributors, the board has {cores} cores");
-        checker.at(&codes::E0313, first.value.size.span, claim, "128 KiB for each core", &format!("{cores} cores need {need:#x} bytes"));
+        checker.at(
+            &codes::E0313,
+            first.value.size.span,
+            claim,
+            "128 KiB for each core",
+            &format!("{cores} cores need {need:#x} bytes"),
+        );
     }
     let its = windows(checker, "irq.its", table.its.as_ref(), claims);
     let maintenance = maintenance(checker, table);
@@ -145,7 +156,8 @@ fn apic(checker: &mut Checker, table: &Irq, claims: &mut Claims) -> Option<model
 
 fn maintenance(checker: &mut Checker, table: &Irq) -> Option<u32> {
     let written = table.maintenance_intid.as_ref();
-    let written = checker.needed("irq.maintenance-intid", written, table.kind.span, "list registers signal through it")?;
+    let written =
+        checker.needed("irq.maintenance-intid", written, table.kind.span, "list registers signal through it")?;
     number(checker, "irq.maintenance-intid", written, &PRIVATE);
     Some(written.value)
 }
@@ -204,7 +216,12 @@ pub(super) fn unique(checker: &mut Checker, file: &File) {
     }
     if let Some(timer) = &file.timer {
         let timer = &timer.value;
-        let keys = [("sec-phys", &timer.sec_phys), ("phys", &timer.phys), ("virt", &timer.virt), ("hyp-phys", &timer.hyp_phys)];
+        let keys = [
+            ("sec-phys", &timer.sec_phys),
+            ("phys", &timer.phys),
+            ("virt", &timer.virt),
+            ("hyp-phys", &timer.hyp_phys),
+        ];
         claims.extend(keys.into_iter().filter_map(|(key, written)| Some((format!("timer.{key}"), written.as_ref()?))));
     }
     let arm = !matches!(&file.irq, Some(irq) if irq.value.kind.value == IrqWord::Apic);
@@ -222,7 +239,8 @@ pub(super) fn unique(checker: &mut Checker, file: &File) {
     for (index, (name, written)) in claims.iter().enumerate() {
         if let Some((other, first)) = claims[..index].iter().find(|(_, other)| other.value == written.value) {
             let claim = format!("{name} and {other} are both interrupt {}", written.value);
-            let found = Diagnostic::new(&codes::E0306, claim).at(written.span, name.clone()).at(first.span, other.clone());
+            let found =
+                Diagnostic::new(&codes::E0306, claim).at(written.span, name.clone()).at(first.span, other.clone());
             checker.push(found.help("correct one of them: PPI n is 16 + n, SPI n is 32 + n"));
         }
     }

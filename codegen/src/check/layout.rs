@@ -23,8 +23,12 @@ pub(super) fn boot(checker: &mut Checker, boot: &Written<Boot>, arch: Arch) -> O
     let entry = match (table.entry.value, arch) {
         (EntryWord::LinuxImage, Arch::Aarch64) => BootEntry::LinuxImage,
         (EntryWord::Pvh, Arch::X86_64) => BootEntry::Pvh,
-        (EntryWord::LinuxImage, Arch::X86_64) => return wrong_entry(checker, table.entry.span, "linux-image", "x86_64", "pvh"),
-        (EntryWord::Pvh, Arch::Aarch64) => return wrong_entry(checker, table.entry.span, "pvh", "aarch64", "linux-image"),
+        (EntryWord::LinuxImage, Arch::X86_64) => {
+            return wrong_entry(checker, table.entry.span, "linux-image", "x86_64", "pvh");
+        }
+        (EntryWord::Pvh, Arch::Aarch64) => {
+            return wrong_entry(checker, table.entry.span, "pvh", "aarch64", "linux-image");
+        }
     };
     let load = load(checker, table, arch);
     let entry_el = match &table.entry_el {
@@ -34,7 +38,13 @@ pub(super) fn boot(checker: &mut Checker, boot: &Written<Boot>, arch: Arch) -> O
                 checker.inapplicable("boot.entry-el", written.span, "x86_64 has no exception levels");
             } else if written.value != Boot::ENTRY_EL {
                 let claim = format!("boot.entry-el is {}, the hypervisor runs at EL2", written.value);
-                checker.at(&codes::E0310, written.span, claim, "another level", "write 2, and have the loader enter there");
+                checker.at(
+                    &codes::E0310,
+                    written.span,
+                    claim,
+                    "another level",
+                    "write 2, and have the loader enter there",
+                );
             }
             checker.sourced(written)
         }
@@ -74,7 +84,13 @@ fn trampoline(checker: &mut Checker, table: &Boot, arch: Arch) -> Placement<Fram
     let Some(address) = at else { return Placement::Auto(from) };
     if address == 0 || address >= LOW_MEMORY_END || !address.is_multiple_of(PAGE_BYTES) {
         let claim = format!("boot.trampoline {address:#x} is no frame between 0x1000 and {LOW_MEMORY_END:#x}");
-        checker.at(&codes::E0311, written.span, claim, "cannot be used", "0x8000 is a common choice, \"auto\" the simplest");
+        checker.at(
+            &codes::E0311,
+            written.span,
+            claim,
+            "cannot be used",
+            "0x8000 is a common choice, \"auto\" the simplest",
+        );
         return Placement::Auto(from);
     }
     Placement::At(Frame::containing(PhysAddr::new(address)), from)
@@ -87,7 +103,13 @@ pub(super) fn layout(checker: &mut Checker, layout: &Written<Layout>, arch: Arch
     let debug = debug_extents(checker, &release, table.image_debug.as_ref().map(|image| &image.value));
     let stack_bytes = pages(checker, "layout.stack.size", &table.stack.value.size);
     let slots = [&table.fixmap.value.slots, &table.pmap.value.slots, &table.firmware.value.slots];
-    few(checker, "layout.fixmap.slots", slots[0], u32::try_from(fixed).unwrap_or(u32::MAX), "one for each page mapped for good");
+    few(
+        checker,
+        "layout.fixmap.slots",
+        slots[0],
+        u32::try_from(fixed).unwrap_or(u32::MAX),
+        "one for each page mapped for good",
+    );
     few(checker, "layout.pmap.slots", slots[1], PMAP_LEAST, "one for each level of a walk");
     few(checker, "layout.firmware.slots", slots[2], 1, "one page of what firmware left");
     shared_table(checker, slots);
@@ -122,9 +144,24 @@ fn debug_extents(checker: &mut Checker, release: &Extents, image: Option<&ImageD
         None => Sourced { value: released.value.saturating_mul(factor), from: released.from },
     };
     Extents {
-        text: extent("layout.image-debug.text", image.and_then(|image| image.text.as_ref()), &release.text, ImageDebug::TEXT_FACTOR),
-        rodata: extent("layout.image-debug.rodata", image.and_then(|image| image.rodata.as_ref()), &release.rodata, ImageDebug::OTHER_FACTOR),
-        data: extent("layout.image-debug.data", image.and_then(|image| image.data.as_ref()), &release.data, ImageDebug::OTHER_FACTOR),
+        text: extent(
+            "layout.image-debug.text",
+            image.and_then(|image| image.text.as_ref()),
+            &release.text,
+            ImageDebug::TEXT_FACTOR,
+        ),
+        rodata: extent(
+            "layout.image-debug.rodata",
+            image.and_then(|image| image.rodata.as_ref()),
+            &release.rodata,
+            ImageDebug::OTHER_FACTOR,
+        ),
+        data: extent(
+            "layout.image-debug.data",
+            image.and_then(|image| image.data.as_ref()),
+            &release.data,
+            ImageDebug::OTHER_FACTOR,
+        ),
     }
 }
 
@@ -153,7 +190,8 @@ fn few(checker: &mut Checker, key: &str, written: &Written<u32>, least: u32, why
 fn shared_table(checker: &mut Checker, slots: [&Written<u32>; 3]) {
     let used: u64 = slots.iter().map(|slots| u64::from(slots.value) + 1).sum();
     if used > ENTRIES {
-        let claim = format!("fixmap, PMAP and firmware window take {used} entries with their guards, a table has {ENTRIES}");
+        let claim =
+            format!("fixmap, PMAP and firmware window take {used} entries with their guards, a table has {ENTRIES}");
         let mut found = Diagnostic::new(&codes::E0403, claim);
         let largest = slots.iter().max_by_key(|slots| slots.value);
         for slots in slots {

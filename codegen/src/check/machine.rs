@@ -27,7 +27,13 @@ pub(super) fn stem(checker: &mut Checker, platform: &Written<Platform>, stem: &s
     let name = &platform.value.name;
     if name.value != stem {
         let claim = format!("platform.name is {:?}, the file is {stem}.toml", name.value);
-        checker.at(&codes::E0116, name.span, claim, "another name", &format!("write name = {stem:?}, or rename the file"));
+        checker.at(
+            &codes::E0116,
+            name.span,
+            claim,
+            "another name",
+            &format!("write name = {stem:?}, or rename the file"),
+        );
     }
 }
 
@@ -37,7 +43,13 @@ pub(super) fn cpus(checker: &mut Checker, cpu: &Written<Cpu>, arch: Arch) -> Opt
     let enable = enable(checker, table, arch);
     if table.core.is_empty() && checker.is_complete("cpu.core") {
         let help = "add a [[cpu.core]] for each, the one that boots first";
-        checker.at(&codes::E0301, table.enable_method.span, "the board has no cpu.core".into(), "no core follows", help);
+        checker.at(
+            &codes::E0301,
+            table.enable_method.span,
+            "the board has no cpu.core".into(),
+            "no core follows",
+            help,
+        );
     }
     let cores: Vec<(Core, Span)> = table.core.iter().filter_map(|core| self::core(checker, core, arch)).collect();
     for (index, (core, span)) in cores.iter().enumerate() {
@@ -51,7 +63,9 @@ pub(super) fn cpus(checker: &mut Checker, cpu: &Written<Cpu>, arch: Arch) -> Opt
     if table.enable_method.value == EnableWord::None && cores.len() > 1 {
         let claim = format!("cpu.enable-method is \"none\", but {} cores are listed", cores.len());
         let found = Diagnostic::new(&codes::E0304, claim).at(table.enable_method.span, "starts no other core");
-        checker.push(found.at(cores[1].1, "this core would never start").help("name a method, or list the boot core only"));
+        checker.push(
+            found.at(cores[1].1, "this core would never start").help("name a method, or list the boot core only"),
+        );
     }
     let enable = enable?;
     (!cores.is_empty()).then(|| Cpus { enable, cores: cores.into_iter().map(|(core, _)| core).collect() })
@@ -80,7 +94,13 @@ fn enable(checker: &mut Checker, cpu: &Cpu, arch: Arch) -> Option<Sourced<Enable
     Some(Sourced { value, from })
 }
 
-fn wrong_method(checker: &mut Checker, span: Span, word: &str, arch: &str, right: &str) -> Option<Sourced<EnableMethod>> {
+fn wrong_method(
+    checker: &mut Checker,
+    span: Span,
+    word: &str,
+    arch: &str,
+    right: &str,
+) -> Option<Sourced<EnableMethod>> {
     let claim = format!("cpu.enable-method is \"{word}\", which {arch} does not have");
     checker.at(&codes::E0304, span, claim, "the other architecture's", &format!("use \"{right}\""));
     None
@@ -137,7 +157,12 @@ pub(super) fn power_off(
     Some(Sourced { value, from: checker.origin(written.span) })
 }
 
-fn write(checker: &mut Checker, written: &Written<PowerOff>, arch: Arch, claims: &mut Claims) -> Option<model::PowerOff> {
+fn write(
+    checker: &mut Checker,
+    written: &Written<PowerOff>,
+    arch: Arch,
+    claims: &mut Claims,
+) -> Option<model::PowerOff> {
     let PowerOff { port, address, width: written_width, value } = &written.value;
     let width = width(checker, "platform.power-off.width", written_width)?;
     let (bytes, amount) = (u64::from(written_width.value), value.value);

@@ -41,7 +41,13 @@ pub(super) fn check(checker: &mut Checker, memory: &Memory, claims: &mut Claims)
     }
     if memory.bank.is_empty() && checker.is_complete("memory.bank") {
         let help = "add a [[memory.bank]] with base and size";
-        checker.at(&codes::E0209, memory.banks_from.span, "the board has no memory.bank".into(), "no bank follows", help);
+        checker.at(
+            &codes::E0209,
+            memory.banks_from.span,
+            "the board has no memory.bank".into(),
+            "no bank follows",
+            help,
+        );
     }
     for bank in &banks {
         claims.bank(bank.frames, bank.span);
@@ -79,7 +85,13 @@ fn beyond(checker: &mut Checker, first: u64, bytes: u64, span: Span, bits: u8) {
     if last >> bits != 0 {
         let claim = format!("memory.bank {} lies beyond {bits} physical address bits", Radix::Hex.range(first, bytes));
         let need = u64::BITS - last.leading_zeros();
-        checker.at(&codes::E0205, span, claim, "out of reach", &format!("set memory.pa-bits-min to {need} if the processor has as many"));
+        checker.at(
+            &codes::E0205,
+            span,
+            claim,
+            "out of reach",
+            &format!("set memory.pa-bits-min to {need} if the processor has as many"),
+        );
     }
 }
 
@@ -125,7 +137,13 @@ fn reserved(checker: &mut Checker, memory: &Memory, banks: &[Bank]) -> Vec<model
         let frames = frames(from, to - from);
         if !banks.iter().any(|bank| bank.frames.intersects(frames)) {
             let claim = format!("{what} {} touches no memory.bank", Radix::Hex.range(first, bytes));
-            checker.at(&codes::E0206, entry.base.span, claim, "no RAM here", "correct the address, or remove the entry");
+            checker.at(
+                &codes::E0206,
+                entry.base.span,
+                claim,
+                "no RAM here",
+                "correct the address, or remove the entry",
+            );
         }
         list.push(model::Reserved {
             name: entry.name.value.clone(),

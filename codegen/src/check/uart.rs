@@ -30,9 +30,11 @@ pub(super) const IMX: Fixed = Fixed { kind: "imx", tx: 0x40, ready: 0xb4, mask: 
 /// Amlogic data sheets (UART): WFIFO 0x00; STATUS 0x0c, transmit FIFO full (bit 21).
 pub(super) const MESON: Fixed = Fixed { kind: "meson", tx: 0x00, ready: 0x0c, mask: 1 << 21, value: 0, init: &[] };
 /// NXP i.MX 8 reference manuals (LPUART): DATA 0x1c; STAT 0x14, TDRE (bit 23).
-pub(super) const LPUART: Fixed = Fixed { kind: "lpuart", tx: 0x1c, ready: 0x14, mask: 1 << 23, value: 1 << 23, init: &[] };
+pub(super) const LPUART: Fixed =
+    Fixed { kind: "lpuart", tx: 0x1c, ready: 0x14, mask: 1 << 23, value: 1 << 23, init: &[] };
 /// Marvell Armada 3720 functional specification (UART): TSH 0x04; STAT 0x0c, TX FIFO full (bit 11).
-pub(super) const MVEBU3700: Fixed = Fixed { kind: "mvebu3700", tx: 0x04, ready: 0x0c, mask: 1 << 11, value: 0, init: &[] };
+pub(super) const MVEBU3700: Fixed =
+    Fixed { kind: "mvebu3700", tx: 0x04, ready: 0x0c, mask: 1 << 11, value: 0, init: &[] };
 
 impl Fixed {
     /// The descriptor, with the initial writes only where the driver makes them.

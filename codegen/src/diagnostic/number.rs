@@ -32,12 +32,7 @@ impl Radix {
     /// `[base..end) size`; `end` may be 2^64.
     pub fn range(self, base: u64, bytes: u64) -> String {
         let end = u128::from(base) + u128::from(bytes);
-        format!(
-            "[{}..{}) {}",
-            self.show(base.into()),
-            self.show(end),
-            human_bytes(bytes)
-        )
+        format!("[{}..{}) {}", self.show(base.into()), self.show(end), human_bytes(bytes))
     }
 }
 

@@ -17,10 +17,7 @@ pub struct Span {
 
 impl From<std::ops::Range<usize>> for Span {
     fn from(range: std::ops::Range<usize>) -> Self {
-        Self {
-            start: range.start,
-            end: range.end,
-        }
+        Self { start: range.start, end: range.end }
     }
 }
 
@@ -69,10 +66,7 @@ impl SourceFile {
         let line = self.text[start..].split('\n').next()?;
         let indent = line.len() - line.trim_start().len();
         let content = line.trim_end().len().max(indent);
-        Some(Span {
-            start: self.start + start + indent,
-            end: self.start + start + content,
-        })
+        Some(Span { start: self.start + start + indent, end: self.start + start + content })
     }
 }
 
@@ -93,27 +87,19 @@ impl Sources {
         let start = self.files.last().map_or(0, |last| last.end() + 1);
         let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(breaks).collect();
-        self.files.push(Arc::new(SourceFile {
-            name: name.to_owned(),
-            text,
-            start,
-            lines,
-        }));
+        self.files.push(Arc::new(SourceFile { name: name.to_owned(), text, start, lines }));
         start
     }
 
     /// The file that a span starts in.
     pub(crate) fn file(&self, span: Span) -> Option<&SourceFile> {
         let behind = self.files.iter().rev();
-        behind
-            .map(AsRef::as_ref)
-            .find(|file| file.start <= span.start)
+        behind.map(AsRef::as_ref).find(|file| file.start <= span.start)
     }
 
     /// The characters of a span.
     pub fn slice(&self, span: Span) -> &str {
-        self.file(span)
-            .map_or("", |file| &file.text[file.local(span)])
+        self.file(span).map_or("", |file| &file.text[file.local(span)])
     }
 
     /// The line that a span starts on.
@@ -122,11 +108,7 @@ impl Sources {
             return Origin::Default;
         };
         let (line, _) = file.line_and_column(file.local(span).start);
-        if file.start == 0 {
-            Origin::Line(line)
-        } else {
-            Origin::BaseLine(line)
-        }
+        if file.start == 0 { Origin::Line(line) } else { Origin::BaseLine(line) }
     }
 
     /// The content of the line that an origin names; none for a default.

@@ -21,22 +21,14 @@ pub(crate) fn render(sources: &Sources, diagnostic: &Diagnostic, colour: Colour)
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level
-        .primary_title(one_line(&diagnostic.claim))
-        .id(diagnostic.code.id);
+    let title = level.primary_title(one_line(&diagnostic.claim)).id(diagnostic.code.id);
     let mut group = Group::with_title(title);
     for label in &diagnostic.labels {
         let Some(file) = sources.file(label.span) else {
             continue;
         };
-        let annotation = AnnotationKind::Primary
-            .span(file.local(label.span))
-            .label(one_line(&label.text));
-        group = group.element(
-            Snippet::source(file.text.as_str())
-                .path(file.name.as_str())
-                .annotation(annotation),
-        );
+        let annotation = AnnotationKind::Primary.span(file.local(label.span)).label(one_line(&label.text));
+        group = group.element(Snippet::source(file.text.as_str()).path(file.name.as_str()).annotation(annotation));
     }
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(one_line(note)));
@@ -55,7 +47,5 @@ pub(crate) fn render(sources: &Sources, diagnostic: &Diagnostic, colour: Colour)
 
 /// Names come from the file and may hold anything; a message stays on its line.
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -40,16 +40,9 @@ struct Reader<'a, 't> {
 impl<'t> Document<'t> {
     /// Reads the board and what it inherits; fails when there is no document to go on with.
     pub(crate) fn read(texts: &'t Texts, path: &Path, shown: &str, read: ReadFile<'_>) -> Result<Self, Diagnostics> {
-        let mut reader = Reader {
-            read,
-            texts,
-            sources: Sources::default(),
-            found: Vec::new(),
-        };
+        let mut reader = Reader { read, texts, sources: Sources::default(), found: Vec::new() };
         let own = reader.board(path, shown);
-        let base = own
-            .as_ref()
-            .and_then(|table| reader.base(table, path, shown));
+        let base = own.as_ref().and_then(|table| reader.base(table, path, shown));
         let mut diagnostics = Diagnostics::new(reader.sources);
         let broken = !reader.found.is_empty();
         for diagnostic in reader.found {
@@ -62,11 +55,7 @@ impl<'t> Document<'t> {
                     Some(base) => merge::merge(own, base, diagnostics.sources()),
                     None => own,
                 };
-                Ok(Self {
-                    table: Spanned::new(0..0, table),
-                    diagnostics,
-                    incomplete: Vec::new(),
-                })
+                Ok(Self { table: Spanned::new(0..0, table), diagnostics, incomplete: Vec::new() })
             }
             _ => {
                 diagnostics.sort();
@@ -88,8 +77,7 @@ impl<'t> Reader<'_, 't> {
             Err(error) => {
                 let claim = format!("cannot read {shown}: {}", reason(&error));
                 let help = "a board is a file platforms/NAME.toml; `cargo xtask list` shows them";
-                self.found
-                    .push(Diagnostic::new(&codes::E0101, claim).help(help));
+                self.found.push(Diagnostic::new(&codes::E0101, claim).help(help));
                 None
             }
         }
@@ -112,9 +100,7 @@ impl<'t> Reader<'_, 't> {
         }
         let text = kept.get_or_init(|| text);
         let (table, errors) = DeTable::parse_recoverable(text);
-        let syntax = errors
-            .iter()
-            .map(|error| syntax_error(error, text, start));
+        let syntax = errors.iter().map(|error| syntax_error(error, text, start));
         self.found.extend(syntax);
         if !errors.is_empty() {
             return None;
@@ -126,10 +112,7 @@ impl<'t> Reader<'_, 't> {
 
     /// An empty file, a missing edition, another edition.
     fn schema(&mut self, table: &DeTable<'_>, shown: &str, start: usize) {
-        let top = Span {
-            start,
-            end: start,
-        };
+        let top = Span { start, end: start };
         if table.is_empty() {
             let empty = Diagnostic::new(&codes::E0103, format!("{shown} holds no key"));
             let help = format!("start with `schema = {SCHEMA}`; a board in platforms/ is an example");
@@ -150,9 +133,7 @@ impl<'t> Reader<'_, 't> {
             let claim = format!("schema {number} is not known to this tool");
             let unknown = Diagnostic::new(&codes::E0112, claim)
                 .at(value.span().into(), format!("this tool reads schema {SCHEMA}"))
-                .help(format!(
-                    "use a newer tool, or write the file for `schema = {SCHEMA}`"
-                ));
+                .help(format!("use a newer tool, or write the file for `schema = {SCHEMA}`"));
             self.found.push(unknown);
         }
     }
@@ -201,9 +182,7 @@ impl<'t> Reader<'_, 't> {
             .at(from, "inherits this file")
             .at(nested.span().into(), "which inherits another");
         if let Some(name) = nested.get_ref().as_str() {
-            let help = format!(
-                "inherit \"{name}\" and repeat what {base_shown} adds, or make {base_shown} complete"
-            );
+            let help = format!("inherit \"{name}\" and repeat what {base_shown} adds, or make {base_shown} complete");
             found = found.help(help);
         }
         self.found.push(found);
@@ -218,10 +197,7 @@ fn own_base(shown: &str, span: Span) -> Diagnostic {
 
 fn not_utf8(shown: &str, at: usize, byte: u8) -> Diagnostic {
     // The replacement character stands for the byte and is three bytes long.
-    let span = Span {
-        start: at,
-        end: at + '\u{fffd}'.len_utf8(),
-    };
+    let span = Span { start: at, end: at + '\u{fffd}'.len_utf8() };
     Diagnostic::new(&codes::E0102, format!("{shown} is not UTF-8"))
         .at(span, format!("the byte 0x{byte:02x} begins no character"))
         .help("save the file as UTF-8")
@@ -229,10 +205,7 @@ fn not_utf8(shown: &str, at: usize, byte: u8) -> Diagnostic {
 
 fn syntax_error(error: &toml::de::Error, text: &str, start: usize) -> Diagnostic {
     let range = error.span().unwrap_or(0..0);
-    let span = Span {
-        start: start + range.start,
-        end: start + range.end,
-    };
+    let span = Span { start: start + range.start, end: start + range.end };
     let message = error.message().trim();
     let mut lines = message.lines();
     let claim = lines.next().unwrap_or("not TOML").to_owned();

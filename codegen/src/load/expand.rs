@@ -9,10 +9,7 @@ use crate::diagnostic::{Sources, Span};
 
 /// The document without its `base` key.
 pub(super) fn text(document: &Document<'_>) -> String {
-    let mut writer = Writer {
-        sources: document.diagnostics.sources(),
-        text: String::new(),
-    };
+    let mut writer = Writer { sources: document.diagnostics.sources(), text: String::new() };
     let name = writer.sources.name(0).unwrap_or_default();
     writer.text = format!("# {name} with what it inherits; each value was written at the place behind it.\n");
     writer.table(document.table.get_ref(), "");
@@ -104,11 +101,7 @@ impl Writer<'_> {
 
 fn quoted_key(key: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if !key.is_empty() && key.bytes().all(bare) {
-        key.to_owned()
-    } else {
-        quoted(key)
-    }
+    if !key.is_empty() && key.bytes().all(bare) { key.to_owned() } else { quoted(key) }
 }
 
 /// A TOML basic string.

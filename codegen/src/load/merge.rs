@@ -42,9 +42,7 @@ fn shift_value(value: Value<'_>, by: usize) -> Value<'_> {
 pub(super) fn merge<'i>(own: DeTable<'i>, base: DeTable<'i>, sources: &Sources) -> DeTable<'i> {
     let mut merged: Vec<(Key<'i>, Value<'i>)> = base.into_iter().collect();
     for (key, value) in own {
-        let known = merged
-            .iter_mut()
-            .find(|(old, _)| old.get_ref() == key.get_ref());
+        let known = merged.iter_mut().find(|(old, _)| old.get_ref() == key.get_ref());
         match known {
             Some(slot) => {
                 let empty = Spanned::new(0..0, DeValue::Boolean(false));
@@ -74,15 +72,12 @@ fn merge_value<'i>(own: Value<'i>, base: Value<'i>, sources: &Sources) -> Value<
 
 /// Whether it is written under a `[header]` (or with dotted keys), not in braces or brackets on one line.
 pub(super) fn is_headed(value: &Value<'_>, sources: &Sources) -> bool {
-    let starts = |span: std::ops::Range<usize>, with: char| {
-        sources.slice(Span::from(span)).starts_with(with)
-    };
+    let starts = |span: std::ops::Range<usize>, with: char| sources.slice(Span::from(span)).starts_with(with);
     match value.get_ref() {
         DeValue::Table(_) => !starts(value.span(), '{'),
-        DeValue::Array(array) => array
-            .iter()
-            .next()
-            .is_some_and(|first| first.get_ref().is_table() && starts(first.span(), '[')),
+        DeValue::Array(array) => {
+            array.iter().next().is_some_and(|first| first.get_ref().is_table() && starts(first.span(), '['))
+        }
         _ => false,
     }
 }
@@ -107,9 +102,7 @@ fn name<'a>(entry: &'a Value<'_>) -> Option<&'a str> {
 /// Whether every entry has a name of its own, so that entries can be found by it.
 fn all_named(array: &DeArray<'_>) -> bool {
     let mut seen = HashSet::new();
-    array
-        .iter()
-        .all(|entry| name(entry).is_some_and(|name| seen.insert(name.to_owned())))
+    array.iter().all(|entry| name(entry).is_some_and(|name| seen.insert(name.to_owned())))
 }
 
 fn merge_entries<'i>(own: DeArray<'i>, base: DeArray<'i>, sources: &Sources) -> DeArray<'i> {

@@ -3,20 +3,15 @@
 //! Never suggests a word that shares too little with what was written.
 
 /// The known word with the fewest edits, when they are at most a third of its letters (and at least one is allowed).
-pub(crate) fn nearest<'a>(
-    written: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A word of this length is not a misspelt key, and the distance takes quadratic time.
     if written.len() > 64 {
         return None;
     }
     let plain = |text: &str| text.to_ascii_lowercase().replace('_', "-");
     let written = plain(written);
-    let best = known
-        .into_iter()
-        .map(|word| (distance(&written, &plain(word)), word))
-        .min_by_key(|(edits, _)| *edits)?;
+    let best =
+        known.into_iter().map(|word| (distance(&written, &plain(word)), word)).min_by_key(|(edits, _)| *edits)?;
     let (edits, word) = best;
     (edits <= (word.chars().count() / 3).max(1)).then_some(word)
 }

@@ -83,18 +83,11 @@ impl Walk {
             (Kind::Word(words), DeValue::String(word)) => self.word(word, words, path, span),
             (Kind::Size, DeValue::String(text)) => self.size(text, path, span),
             (Kind::Place, DeValue::String(text)) => {
-                let auto = Word {
-                    name: "auto".to_owned(),
-                    doc: String::new(),
-                };
+                let auto = Word { name: "auto".to_owned(), doc: String::new() };
                 self.word(text, std::slice::from_ref(&auto), path, span)
             }
-            (Kind::Integer(bits), DeValue::Integer(number)) => {
-                self.integer(number, *bits, path, span)
-            }
-            (Kind::Size | Kind::Place, DeValue::Integer(number)) => {
-                self.integer(number, u64::BITS, path, span)
-            }
+            (Kind::Integer(bits), DeValue::Integer(number)) => self.integer(number, *bits, path, span),
+            (Kind::Size | Kind::Place, DeValue::Integer(number)) => self.integer(number, u64::BITS, path, span),
             (Kind::Boolean, DeValue::Boolean(_)) | (Kind::Text, DeValue::String(_)) => Fit::Fits,
             (_, other) => self.wrong_type(other, shape, path, span),
         }
@@ -112,13 +105,7 @@ impl Walk {
         }
     }
 
-    fn table(
-        &mut self,
-        table: &mut DeTable<'_>,
-        fields: &[Field],
-        path: &str,
-        span: Span,
-    ) -> Fit {
+    fn table(&mut self, table: &mut DeTable<'_>, fields: &[Field], path: &str, span: Span) -> Fit {
         let mut fit = Fit::Fits;
         let mut seen: Vec<String> = Vec::new();
         for (key, mut value) in std::mem::take(table) {
@@ -192,31 +179,21 @@ impl Walk {
             return Fit::Fits;
         }
         let negative = number.as_str().starts_with('-');
-        let label = if negative {
-            "less than 0".to_owned()
-        } else {
-            format!("more than {bits} bits")
-        };
+        let label = if negative { "less than 0".to_owned() } else { format!("more than {bits} bits") };
         let claim = format!("`{path}` is out of range: {}", short(&number.to_string()));
         let help = format!("it takes 0 to {most} (0x{most:x})");
-        self.found
-            .push(Diagnostic::new(&codes::E0110, claim).at(span, label).help(help));
+        self.found.push(Diagnostic::new(&codes::E0110, claim).at(span, label).help(help));
         Fit::Broken
     }
 
     fn wrong_length(&mut self, length: usize, shape: &Shape, path: &str, span: Span) -> Fit {
         let claim = format!("`{path}` takes {}, not a list of {length}", takes(&shape.kind));
-        self.found
-            .push(Diagnostic::new(&codes::E0105, claim).at(span, "wrong length"));
+        self.found.push(Diagnostic::new(&codes::E0105, claim).at(span, "wrong length"));
         Fit::Broken
     }
 
     fn wrong_type(&mut self, value: &DeValue<'_>, shape: &Shape, path: &str, span: Span) -> Fit {
-        let claim = format!(
-            "`{path}` takes {}, not {}",
-            takes(&shape.kind),
-            given(value)
-        );
+        let claim = format!("`{path}` takes {}, not {}", takes(&shape.kind), given(value));
         let mut found = Diagnostic::new(&codes::E0105, claim).at(span, "wrong type");
         let key = path.rsplit('.').next().unwrap_or(path);
         if let Some(help) = retyped(value, &shape.kind, key) {
@@ -234,9 +211,8 @@ impl Walk {
         let names = || fields.iter().map(|field| field.name.as_str());
         let list: Vec<String> = names().map(|name| format!("`{name}`")).collect();
         let claim = format!("{place} has no key `{}`", short(key));
-        let mut found = Diagnostic::new(&codes::E0107, claim)
-            .at(span, "unknown key")
-            .note(format!("it has {}", list.join(", ")));
+        let mut found =
+            Diagnostic::new(&codes::E0107, claim).at(span, "unknown key").note(format!("it has {}", list.join(", ")));
         if let Some(near) = nearest(key, names()) {
             found = found.help(format!("did you mean `{near}`?"));
         }
@@ -245,18 +221,22 @@ impl Walk {
 
     fn missing_key(&mut self, field: &Field, path: &str, span: Span) {
         let claim = format!("`{path}` lacks the key `{}`", field.name);
-        let found = Diagnostic::new(&codes::E0106, claim)
-            .at(span, "in this table")
-            .help(format!("add `{} = …`: {}", field.name, purpose(field)));
+        let found = Diagnostic::new(&codes::E0106, claim).at(span, "in this table").help(format!(
+            "add `{} = …`: {}",
+            field.name,
+            purpose(field)
+        ));
         self.found.push(found);
     }
 
     fn missing_table(&mut self, field: &Field) {
         let top = Span { start: 0, end: 0 };
         let claim = format!("the board lacks the table `[{}]`", field.name);
-        let found = Diagnostic::new(&codes::E0106, claim)
-            .at(top, "in this file")
-            .help(format!("add `[{}]`: {}", field.name, purpose(field)));
+        let found = Diagnostic::new(&codes::E0106, claim).at(top, "in this file").help(format!(
+            "add `[{}]`: {}",
+            field.name,
+            purpose(field)
+        ));
         self.found.push(found);
     }
 }
@@ -294,10 +274,7 @@ fn takes(kind: &Kind) -> String {
         Kind::List(item, Some(length)) => format!("a list of {length}: each {}", takes(&item.kind)),
         Kind::List(item, None) => format!("a list: each {}", takes(&item.kind)),
         Kind::Word(words) => {
-            let list: Vec<String> = words
-                .iter()
-                .map(|word| format!("\"{}\"", word.name))
-                .collect();
+            let list: Vec<String> = words.iter().map(|word| format!("\"{}\"", word.name)).collect();
             format!("a word ({})", list.join(", "))
         }
         Kind::Size => Size::ACCEPTED.to_owned(),

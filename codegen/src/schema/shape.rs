@@ -30,11 +30,10 @@ pub(crate) enum Kind {
     Text,
 }
 
-/// A kind of value and the comment on its type.
+/// A kind of value.
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) kind: Kind,
-    pub(crate) doc: String,
 }
 
 /// One key of a table.
@@ -76,10 +75,7 @@ impl Reader<'_> {
         if let Some(inner) = present(schema) {
             return self.shape(inner);
         }
-        Shape {
-            kind: self.kind(schema),
-            doc: text(schema, "description"),
-        }
+        Shape { kind: self.kind(schema) }
     }
 
     fn reference(&self, schema: &Value) -> Option<&Value> {
@@ -133,10 +129,7 @@ impl Reader<'_> {
 fn present(schema: &Value) -> Option<&Value> {
     let choices = schema.get("anyOf")?.as_array()?;
     let is_null = |choice: &Value| type_name(choice) == Some("null");
-    choices
-        .iter()
-        .any(is_null)
-        .then(|| choices.iter().find(|choice| !is_null(choice)))?
+    choices.iter().any(is_null).then(|| choices.iter().find(|choice| !is_null(choice)))?
 }
 
 fn type_name(schema: &Value) -> Option<&str> {
@@ -150,17 +143,11 @@ fn type_name(schema: &Value) -> Option<&str> {
 fn words(schema: &Value) -> Option<Vec<Word>> {
     if let Some(list) = schema.get("enum").and_then(Value::as_array) {
         let names = list.iter().filter_map(Value::as_str);
-        let word = |name: &str| Word {
-            name: name.to_owned(),
-            doc: String::new(),
-        };
+        let word = |name: &str| Word { name: name.to_owned(), doc: String::new() };
         return Some(names.map(word).collect());
     }
     let choices = schema.get("oneOf")?.as_array()?;
-    let word = |choice: &Value| Word {
-        name: text(choice, "const"),
-        doc: text(choice, "description"),
-    };
+    let word = |choice: &Value| Word { name: text(choice, "const"), doc: text(choice, "description") };
     Some(choices.iter().map(word).collect())
 }
 

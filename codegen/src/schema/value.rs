@@ -49,13 +49,7 @@ impl Size {
     /// What a size may look like.
     pub(crate) const ACCEPTED: &str =
         "an integer number of bytes such as 0x1_0000, or text with a unit such as \"64 KiB\"";
-    const UNITS: [(&str, u32); 5] = [
-        ("B", 0),
-        ("KiB", 10),
-        ("MiB", 20),
-        ("GiB", 30),
-        ("TiB", 40),
-    ];
+    const UNITS: [(&str, u32); 5] = [("B", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
 
     /// Reads `"64 KiB"`; the space may be left out.
     pub(crate) fn parse(text: &str) -> Result<Self, SizeError> {
@@ -216,10 +210,7 @@ mod tests {
         let meant = |text: &str| Err(SizeError::UnknownUnit(Some(text.to_owned())));
         assert_eq!(Size::parse("64k"), meant("64 KiB"));
         assert_eq!(Size::parse("64 KB"), meant("64 KiB"));
-        assert_eq!(
-            Size::parse("64 pages"),
-            Err(SizeError::UnknownUnit(None))
-        );
+        assert_eq!(Size::parse("64 pages"), Err(SizeError::UnknownUnit(None)));
         assert_eq!(Size::parse("-1 KiB"), Err(SizeError::NotANumber));
         assert_eq!(Size::parse(""), Err(SizeError::NotANumber));
         assert_eq!(Size::parse("16777216 TiB"), Err(SizeError::TooLarge));

@@ -94,18 +94,11 @@ macro_rules! implement_format {
                 <$format>::table(frame)
             }
 
-            fn leaf(
-                level: $crate::Level,
-                frame: $crate::Frame,
-                attributes: $attributes,
-            ) -> $crate::Entry {
+            fn leaf(level: $crate::Level, frame: $crate::Frame, attributes: $attributes) -> $crate::Entry {
                 <$format>::leaf(level, frame, attributes)
             }
 
-            fn decode(
-                level: $crate::Level,
-                entry: $crate::Entry,
-            ) -> $crate::format::Decoded<$attributes> {
+            fn decode(level: $crate::Level, entry: $crate::Entry) -> $crate::format::Decoded<$attributes> {
                 <$format>::decode(level, entry)
             }
 

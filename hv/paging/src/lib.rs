@@ -19,13 +19,9 @@ mod map;
 mod unmap;
 mod request;
 
+pub use access::{TableAccess, TableSource};
 pub use addr::{InputAddress, Ipa, PAGE_BYTES, PhysAddr, VirtAddr};
-pub use frame::{Frame, FrameRange};
-pub use level::{Index, Level};
-pub use table::{ENTRIES, Entry, Table};
-pub use format::attributes::{
-    GuestAccess, GuestAttributes, HostAccess, HostAttributes, Memory,
-};
+pub use format::attributes::{GuestAccess, GuestAttributes, HostAccess, HostAttributes, Memory};
 pub use format::el2::El2;
 pub use format::ept::Ept;
 pub use format::long_mode::LongMode;
@@ -33,8 +29,10 @@ pub use format::npt::Npt;
 pub use format::physical_size::PhysicalSize;
 pub use format::stage2::Stage2;
 pub use format::{Decoded, Format};
-pub use access::{TableAccess, TableSource};
-pub use walk::{Leaf, Root, Step, Translation, Walk, walk};
-pub use visit::{Unknown, Visit, for_each_entry, for_each_leaf};
+pub use frame::{Frame, FrameRange};
+pub use level::{Index, Level};
 pub use map::{MapError, Mapper};
+pub use table::{ENTRIES, Entry, Table};
 pub use unmap::Removed;
+pub use visit::{Unknown, Visit, for_each_entry, for_each_leaf};
+pub use walk::{Leaf, Root, Step, Translation, Walk, walk};

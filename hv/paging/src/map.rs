@@ -141,19 +141,12 @@ impl<F: Format> Mapper<F> {
     ) -> Result<u64, MapError<F>> {
         let mut missing = 0;
         for (index, piece) in request.pieces(level) {
-            let found = table.map_or(Decoded::Invalid, |table| {
-                F::decode(level, access.read(table, index))
-            });
+            let found = table.map_or(Decoded::Invalid, |table| F::decode(level, access.read(table, index)));
             missing += match (found, level.child()) {
                 (Decoded::Invalid, _) if self.fits_leaf(level, piece) => 0,
-                (Decoded::Invalid, Some(child)) => {
-                    1 + self.missing_tables(access, None, child, piece)?
-                }
-                (Decoded::Table(next), Some(child)) => {
-                    self.missing_tables(access, Some(next), child, piece)?
-                }
-                (Decoded::Leaf { .. } | Decoded::Unknown, _)
-                | (Decoded::Invalid | Decoded::Table(_), None) => {
+                (Decoded::Invalid, Some(child)) => 1 + self.missing_tables(access, None, child, piece)?,
+                (Decoded::Table(next), Some(child)) => self.missing_tables(access, Some(next), child, piece)?,
+                (Decoded::Leaf { .. } | Decoded::Unknown, _) | (Decoded::Invalid | Decoded::Table(_), None) => {
                     return Err(MapError::Overlap { at: piece.at::<F>() });
                 }
             };
@@ -209,11 +202,7 @@ impl Reserve {
     const LINK: Index = Index::new(0);
 
     /// Takes `tables` tables; gives all back and returns `None` if there are not as many.
-    fn fill(
-        access: &mut impl TableAccess,
-        source: &mut impl TableSource,
-        tables: u64,
-    ) -> Option<Self> {
+    fn fill(access: &mut impl TableAccess, source: &mut impl TableSource, tables: u64) -> Option<Self> {
         let mut reserve = Self { head: None };
         for left in (0..tables).rev() {
             let Some(table) = source.allocate() else {

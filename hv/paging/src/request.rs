@@ -27,12 +27,7 @@ impl Request {
     }
 
     /// A request for `frames` pages from `at`; checks that a root at `level` translates them all.
-    pub(crate) fn new<F: Format>(
-        level: Level,
-        at: F::Input,
-        first: u64,
-        frames: u64,
-    ) -> Result<Self, MapError<F>> {
+    pub(crate) fn new<F: Format>(level: Level, at: F::Input, first: u64, frames: u64) -> Result<Self, MapError<F>> {
         if at.get() % PAGE_BYTES != 0 {
             return Err(MapError::Misaligned { at });
         }

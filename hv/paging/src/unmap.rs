@@ -49,11 +49,7 @@ impl<F: Format> Mapper<F> {
     }
 
     /// Whether `request` is made of whole leaves.
-    fn check_mapped(
-        access: &mut impl TableAccess,
-        root: Root,
-        request: Request,
-    ) -> Result<(), MapError<F>> {
+    fn check_mapped(access: &mut impl TableAccess, root: Root, request: Request) -> Result<(), MapError<F>> {
         let Root { frame: table, level } = root;
         for (index, piece) in request.pieces(level) {
             match (F::decode(level, access.read(table, index)), level.child()) {

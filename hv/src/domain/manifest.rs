@@ -26,10 +26,7 @@ const RECORD_WORDS: usize = 4;
 /// Words of the page.
 const WORDS: usize = PAGE_BYTES as usize / size_of::<u64>();
 
-const _: () = assert!(
-    HEADER_WORDS + BLOBS.len() * RECORD_WORDS <= WORDS,
-    "one page holds a record for each blob"
-);
+const _: () = assert!(HEADER_WORDS + BLOBS.len() * RECORD_WORDS <= WORDS, "one page holds a record for each blob");
 
 /// A blob as it was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,8 +166,8 @@ pub unsafe extern "C" fn qemu_plugin_install(
 ) -> c_int {
     // SAFETY: the contract of this function is the contract of `arguments`.
     let arguments = unsafe { qemu::arguments(argc, argv) };
-    let installed = Counter::parse(&arguments)
-        .and_then(|counter| COUNTER.set(counter).map_err(|_| "installed twice".to_owned()));
+    let installed =
+        Counter::parse(&arguments).and_then(|counter| COUNTER.set(counter).map_err(|_| "installed twice".to_owned()));
     if let Err(error) = installed {
         eprintln!("instruction-count: {error}");
         return 1;

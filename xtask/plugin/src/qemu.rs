@@ -34,10 +34,7 @@ unsafe extern "C" {
         callback: extern "C" fn(PluginId, *mut TranslationBlock),
     );
     pub(crate) fn qemu_plugin_tb_n_insns(block: *const TranslationBlock) -> usize;
-    pub(crate) fn qemu_plugin_tb_get_insn(
-        block: *const TranslationBlock,
-        index: usize,
-    ) -> *mut Instruction;
+    pub(crate) fn qemu_plugin_tb_get_insn(block: *const TranslationBlock, index: usize) -> *mut Instruction;
     pub(crate) fn qemu_plugin_insn_vaddr(instruction: *const Instruction) -> u64;
     pub(crate) fn qemu_plugin_register_vcpu_insn_exec_inline(
         instruction: *mut Instruction,
@@ -60,6 +57,7 @@ unsafe extern "C" {
 
 /// The interface version this plugin was written for; the emulator refuses others.
 #[unsafe(no_mangle)]
+#[expect(unreachable_pub, reason = "the emulator looks it up by name")]
 pub static qemu_plugin_version: c_int = 1;
 
 /// Arguments as the emulator hands them over: `argc` strings of the form `key=value`.

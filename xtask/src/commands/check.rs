@@ -66,7 +66,7 @@ fn json(board: &BoardFile, outcome: &Outcome) -> Result<serde_json::Value, Failu
         Ok((_, warnings)) => (true, warnings),
         Err(found) => (false, found),
     };
-    let list: serde_json::Value =
-        serde_json::from_str(&found.json()).map_err(|error| Failure::Generate(format!("diagnostics are no JSON: {error}")))?;
+    let list: serde_json::Value = serde_json::from_str(&found.json())
+        .map_err(|error| Failure::Generate(format!("diagnostics are no JSON: {error}")))?;
     Ok(serde_json::json!({ "board": board.name, "file": board.path, "ok": ok, "diagnostics": list }))
 }

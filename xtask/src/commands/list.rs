@@ -16,10 +16,8 @@ pub(crate) fn execute(context: &Context, arguments: &List) -> Result<(), Failure
             }
         }
         Format::Json => {
-            let list: Vec<Value> = boards
-                .iter()
-                .map(|board| json!({ "name": board.name, "file": board.path }))
-                .collect();
+            let list: Vec<Value> =
+                boards.iter().map(|board| json!({ "name": board.name, "file": board.path })).collect();
             println!("{:#}", Value::Array(list));
         }
     }

@@ -18,7 +18,10 @@ pub(crate) fn execute(context: &Context, arguments: &Run) -> Result<(), Failure>
         let mut extra = arguments.emulator.clone();
         if arguments.gdb {
             extra.extend(["-s".to_owned(), "-S".to_owned()]);
-            eprintln!("xtask: waiting for a debugger: gdb-multiarch {} -ex 'target remote :1234'", context.shown(&built.folder, "tabula.elf"));
+            eprintln!(
+                "xtask: waiting for a debugger: gdb-multiarch {} -ex 'target remote :1234'",
+                context.shown(&built.folder, "tabula.elf")
+            );
         }
         let mut command = emulator::command(&context.host, &built, &extra)?;
         if arguments.print_command {

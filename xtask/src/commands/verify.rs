@@ -14,7 +14,9 @@ pub(crate) fn execute(context: &Context, arguments: &Verify) -> Result<(), Failu
     let file = arguments.image.as_ref().map_or(built, |image| context.from.join(image));
     let elf = std::fs::read(&file).map_err(|error| {
         let (file, name) = (file.display(), &board.name);
-        Failure::Usage(format!("cannot read {file}: {error}\n  = help: run `cargo xtask build -p {name}`, or name a file with --image"))
+        Failure::Usage(format!(
+            "cannot read {file}: {error}\n  = help: run `cargo xtask build -p {name}`, or name a file with --image"
+        ))
     })?;
     let report = verify::image(&plan, &elf);
     match arguments.format {

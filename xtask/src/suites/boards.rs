@@ -27,7 +27,8 @@ fn release(bench: &Bench<'_>, board: &BoardFile) -> Result<(), Failure> {
     let built = bench.builder.build(board, Profile::Release)?;
     let sections = &built.report.sections;
     let extents: u64 = sections.iter().map(|section| section.extent_bytes).sum();
-    let code: u64 = sections.iter().filter(|part| matches!(part.name, "text" | "rodata")).map(|part| part.used_bytes).sum();
+    let code: u64 =
+        sections.iter().filter(|part| matches!(part.name, "text" | "rodata")).map(|part| part.used_bytes).sum();
     if extents > EXTENTS_MAX_BYTES {
         return Err(Failure::Mismatch(format!("extents are {extents} bytes, at most {EXTENTS_MAX_BYTES}")));
     }

@@ -41,7 +41,12 @@ pub(super) fn run(bench: &mut Bench<'_>) {
 }
 
 /// Builds, boots and compares with the lines that the plan promises.
-pub(super) fn boot(bench: &Bench<'_>, board: &BoardFile, profile: Profile, extra: &[String]) -> Result<Outcome, Failure> {
+pub(super) fn boot(
+    bench: &Bench<'_>,
+    board: &BoardFile,
+    profile: Profile,
+    extra: &[String],
+) -> Result<Outcome, Failure> {
     let built = bench.builder.build(board, profile)?;
     let mut command = emulator::command(bench.builder.host, &built, extra)?;
     let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
@@ -97,7 +102,10 @@ fn el1(bench: &Bench<'_>) -> Result<(), Failure> {
     let machine = ["-M", "virt,gic-version=3"].map(str::to_owned);
     let mut command = emulator::command(bench.builder.host, &built, &machine)?;
     let outcome = emulator::run(&mut command, Duration::from_secs(10), Show::Quiet)?;
-    let said = outcome.lines.iter().any(|line| line.starts_with("tabula: ") && line.contains("EL1") && line.contains("boot.entry-el"));
+    let said = outcome
+        .lines
+        .iter()
+        .any(|line| line.starts_with("tabula: ") && line.contains("EL1") && line.contains("boot.entry-el"));
     match said {
         true => Ok(()),
         false => Err(Failure::Run(format!("no line names EL1 and boot.entry-el\n{}", outcome.lines.join("\n")))),

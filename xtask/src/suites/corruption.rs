@@ -25,12 +25,16 @@ pub(super) fn run(bench: &mut Bench<'_>) {
     match image {
         Ok((plan, elf)) => {
             let whole = verify::image(&plan, &elf);
-            bench.test("the image as it was linked is accepted", if whole.is_good() { Ok(()) } else { Err(whole.text()) });
+            bench.test(
+                "the image as it was linked is accepted",
+                if whole.is_good() { Ok(()) } else { Err(whole.text()) },
+            );
             for (name, damage, phrase) in DAMAGES {
                 let mut damaged = elf.clone();
                 damage(&plan, &mut damaged);
                 let report = verify::image(&plan, &damaged);
-                let found = damaged != elf && !report.is_good() && report.findings.iter().any(|text| text.contains(phrase));
+                let found =
+                    damaged != elf && !report.is_good() && report.findings.iter().any(|text| text.contains(phrase));
                 bench.test(name, if found { Ok(()) } else { Err(format!("not found\n{}", report.text())) });
             }
         }
@@ -53,10 +57,16 @@ fn entry(plan: &Plan, elf: &mut [u8], section: &str, change: fn(&Plan, u64) -> u
     let frame = section.base.get();
     let writable = find("data").map_or(0, |data| data.base.get());
     let Some(offset) = file_offset(elf, tables.base.get()) else { return };
-    let words = |elf: &[u8], at: usize| elf.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let words = |elf: &[u8], at: usize| {
+        elf.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+    };
     let address = |entry: u64| entry & 0x0000_ffff_ffff_f000;
     let count = plan.tables.len() * 512;
-    let at = |wanted: u64, elf: &[u8]| (0..count).map(|index| offset + index * 8).find(|at| address(words(elf, *at)) == wanted && words(elf, *at) & 0b11 == 0b11 && words(elf, *at) & (1 << 10) != 0);
+    let at = |wanted: u64, elf: &[u8]| {
+        (0..count).map(|index| offset + index * 8).find(|at| {
+            address(words(elf, *at)) == wanted && words(elf, *at) & 0b11 == 0b11 && words(elf, *at) & (1 << 10) != 0
+        })
+    };
     let (Some(place), Some(data)) = (at(frame, elf), at(writable, elf)) else { return };
     let with_frame = words(elf, data) - writable + frame;
     let new = change(plan, with_frame).to_le_bytes();
@@ -72,7 +82,8 @@ fn domain_page(plan: &Plan, entry: u64) -> u64 {
 
 fn file_offset(elf: &[u8], physical: u64) -> Option<usize> {
     let image = LinkedImage::parse(elf).ok()?;
-    let segment = image.segments.iter().find(|segment| (segment.load..segment.load + segment.file_bytes).contains(&physical))?;
+    let segment =
+        image.segments.iter().find(|segment| (segment.load..segment.load + segment.file_bytes).contains(&physical))?;
     usize::try_from(segment.file_offset + (physical - segment.load)).ok()
 }
 

@@ -21,7 +21,8 @@ pub(super) fn run(bench: &mut Bench<'_>) {
     let result = moved(bench, 0x21_0000);
     bench.job("loaded 64 KiB above its place, over itself", result);
     let variant = Variant::new("moves-up", "loaded below its place", "[boot]\nload = 0x4600_0000\n");
-    let result = variant.write(bench.builder.project).and_then(|board| boots::boot(bench, &board, Profile::Release, &[]));
+    let result =
+        variant.write(bench.builder.project).and_then(|board| boots::boot(bench, &board, Profile::Release, &[]));
     bench.job("loaded far below its place", result.map(drop));
     let result = refused(bench);
     bench.job("its place is not RAM: stops, naming boot.load", result);

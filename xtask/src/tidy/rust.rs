@@ -75,7 +75,8 @@ fn listed_file(line: &str) -> Option<&str> {
 }
 
 fn check_lines(file: &SourceFile, find: &mut impl FnMut(&'static str, usize, String)) {
-    let architecture_roots = ["hv/src/arch.rs", "hv/src/arch/aarch64.rs", "hv/src/arch/x86_64.rs", "hv/src/arch/hosted.rs"];
+    let architecture_roots =
+        ["hv/src/arch.rs", "hv/src/arch/aarch64.rs", "hv/src/arch/x86_64.rs", "hv/src/arch/hosted.rs"];
     for (number, line) in file.text.lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default();
         let quoted = code.contains('"') && !code.contains("cfg(");
@@ -83,7 +84,10 @@ fn check_lines(file: &SourceFile, find: &mut impl FnMut(&'static str, usize, Str
             find("R8", number + 1, "the architecture is chosen in `arch.rs` and the two roots only".into());
         }
         let shifts = [concat!("<< ", "12"), concat!(">> ", "12")];
-        if shifts.iter().any(|shift| shifted(code, shift)) && !file.path.starts_with("hv/paging/src/") && !file.is_test() {
+        if shifts.iter().any(|shift| shifted(code, shift))
+            && !file.path.starts_with("hv/paging/src/")
+            && !file.is_test()
+        {
             find("R2", number + 1, "a frame number made by hand: use `Frame` and `PhysAddr`".into());
         }
     }
@@ -163,7 +167,8 @@ fn is_orphan(file: &SourceFile, tree: &Tree) -> bool {
     if is_root {
         return false;
     }
-    let parents = [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs"), format!("{folder}/mod.rs")];
+    let parents =
+        [format!("{folder}.rs"), format!("{folder}/lib.rs"), format!("{folder}/main.rs"), format!("{folder}/mod.rs")];
     let declares = |parent: &SourceFile| {
         parent.text.lines().any(|line| {
             let line = line.trim();

@@ -6,7 +6,8 @@ use super::Finding;
 use super::tree::SourceFile;
 
 /// Folders that exist on somebody's machine only. Written in two parts so that this file passes itself.
-const MACHINE_PATHS: [&str; 4] = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/"), concat!("/Us", "ers/")];
+const MACHINE_PATHS: [&str; 4] =
+    [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/"), concat!("/Us", "ers/")];
 
 /// Attributes that make a test mean less than it says (R15).
 const EMPTY_TESTS: [&str; 2] = [concat!("#[ig", "nore"), concat!("#[should_", "panic")];

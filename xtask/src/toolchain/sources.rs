@@ -23,12 +23,14 @@ pub const DISTRIBUTION_SOURCE: &str = "rust-web-src";
 /// the installed target: asking rustup again at every build would cost its whole wait off line.
 pub fn order(project: &Project, host: &Host, target: Target) -> Vec<Source> {
     let mut order = Source::ORDER.to_vec();
-    let built = |source: &Source| match source {
-        Source::RustSrc => rust_src_recipe(host, target),
-        Source::Distro => distribution_recipe(host, target),
-        Source::Installed | Source::Rustup => return false,
-    }
-    .is_ok_and(|recipe| recipe.is_built(project));
+    let built = |source: &Source| {
+        match source {
+            Source::RustSrc => rust_src_recipe(host, target),
+            Source::Distro => distribution_recipe(host, target),
+            Source::Installed | Source::Rustup => return false,
+        }
+        .is_ok_and(|recipe| recipe.is_built(project))
+    };
     if let Some(at) = order.iter().position(built) {
         let source = order.remove(at);
         order.insert(1, source);
@@ -37,12 +39,7 @@ pub fn order(project: &Project, host: &Host, target: Target) -> Vec<Source> {
 }
 
 /// Tries one way.
-pub fn try_one(
-    project: &Project,
-    host: &Host,
-    source: Source,
-    target: Target,
-) -> Result<Core, Failure> {
+pub fn try_one(project: &Project, host: &Host, source: Source, target: Target) -> Result<Core, Failure> {
     match source {
         Source::Installed => installed(host, target),
         Source::Rustup => rustup(host, target),
@@ -63,9 +60,7 @@ pub fn active_rustc(host: &Host) -> Result<PathBuf, Failure> {
 pub fn compiler_sysroot(rustc: &Path) -> Result<PathBuf, Failure> {
     process::answer(process::command(rustc).args(["--print", "sysroot"]))
         .map(PathBuf::from)
-        .ok_or_else(|| {
-            Failure::Environment(format!("`{} --print sysroot` does not answer", rustc.display()))
-        })
+        .ok_or_else(|| Failure::Environment(format!("`{} --print sysroot` does not answer", rustc.display())))
 }
 
 /// What a source has to offer right now.
@@ -82,9 +77,7 @@ pub enum Offer {
 /// Looks at a source without changing anything.
 pub fn offer(project: &Project, host: &Host, source: Source, target: Target) -> Offer {
     let by_recipe = |recipe: Result<Recipe, Failure>| match recipe {
-        Ok(recipe) if recipe.is_built(project) => {
-            Offer::Ready(format!("built with rustc {}", recipe.version.release))
-        }
+        Ok(recipe) if recipe.is_built(project) => Offer::Ready(format!("built with rustc {}", recipe.version.release)),
         Ok(recipe) => Offer::Possible(format!("rustc {} builds it", recipe.version.release)),
         Err(why) => Offer::Missing(why.text().to_owned()),
     };
@@ -116,21 +109,14 @@ fn installed(host: &Host, target: Target) -> Result<Core, Failure> {
     let print = ["--print", "target-libdir", "--target", triple];
     let folder = process::answer(process::command(&rustc).args(print)).map(PathBuf::from);
     if folder.is_some_and(|folder| holds_core(&folder)) {
-        return Ok(Core {
-            source: Source::Installed,
-            rustc,
-            version: version.release,
-            sysroot: None,
-        });
+        return Ok(Core { source: Source::Installed, rustc, version: version.release, sysroot: None });
     }
     let file = rustc.display();
     Err(Failure::Environment(format!("{file} {} has no {triple} installed", version.release)))
 }
 
 fn rustup(host: &Host, target: Target) -> Result<Core, Failure> {
-    let rustup = host
-        .find("rustup")
-        .ok_or_else(|| Failure::Environment("there is no `rustup` on PATH".into()))?;
+    let rustup = host.find("rustup").ok_or_else(|| Failure::Environment("there is no `rustup` on PATH".into()))?;
     let triple = target.triple();
     let seconds = host.rustup_wait.as_secs();
     eprintln!("xtask: rustup target add {triple}: `core` for bare metal (at most {seconds} s)");
@@ -188,12 +174,7 @@ fn install_distribution(host: &Host) -> Result<(), Failure> {
 
 fn built(project: &Project, source: Source, recipe: &Recipe) -> Result<Core, Failure> {
     let sysroot = sysroot::build(project, recipe)?;
-    Ok(Core {
-        source,
-        rustc: recipe.rustc.clone(),
-        version: recipe.version.release.clone(),
-        sysroot: Some(sysroot),
-    })
+    Ok(Core { source, rustc: recipe.rustc.clone(), version: recipe.version.release.clone(), sysroot: Some(sysroot) })
 }
 
 fn holds_core(folder: &Path) -> bool {

@@ -55,10 +55,7 @@ pub fn build(project: &Project, recipe: &Recipe) -> Result<PathBuf, Failure> {
     }
     let Recipe { version, target, .. } = recipe;
     let triple = target.triple();
-    eprintln!(
-        "xtask: building `core` for {triple} with rustc {} (once, about a minute)",
-        version.release
-    );
+    eprintln!("xtask: building `core` for {triple} with rustc {} (once, about a minute)", version.release);
     let stub = write_stub(&folder)?;
     let work = folder.join("build");
     compile(recipe, &stub, &work)?;

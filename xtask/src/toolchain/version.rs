@@ -27,9 +27,8 @@ impl Version {
         let file = rustc.display();
         let text = process::answer(process::command(rustc).arg("-vV"))
             .ok_or_else(|| Failure::Environment(format!("`{file} -vV` does not answer")))?;
-        let version = Self::parse(&text).ok_or_else(|| {
-            Failure::Environment(format!("`{file} -vV` does not answer like a compiler"))
-        })?;
+        let version = Self::parse(&text)
+            .ok_or_else(|| Failure::Environment(format!("`{file} -vV` does not answer like a compiler")))?;
         if version.number() < Some(OLDEST) {
             let (major, minor) = OLDEST;
             let release = &version.release;
@@ -42,9 +41,7 @@ impl Version {
 
     /// Reads the verbose version text.
     pub fn parse(text: &str) -> Option<Self> {
-        let field = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-        };
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         let commit: String = field("commit-hash")?.chars().take(9).collect();
         Some(Self { release: field("release")?.into(), commit, host: field("host")?.into() })
     }

@@ -2,9 +2,9 @@
 //!
 //! Interprets nothing; a file that lies about its sizes is an error, not a panic.
 
+use object::Endianness;
 use object::elf::{FileHeader64, PF_W, PF_X, PT_LOAD, SHF_ALLOC, SHT_NOBITS};
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
-use object::Endianness;
 
 /// A section that is part of the running image.
 #[derive(Debug, Clone)]

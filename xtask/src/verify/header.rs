@@ -77,7 +77,8 @@ fn check_x86(plan: &Plan, image: &LinkedImage<'_>, report: &mut Report) {
 /// The 32-bit physical entry of the PVH note.
 fn pvh_entry(image: &LinkedImage<'_>) -> Option<u32> {
     image.sections.iter().filter(|section| section.name.starts_with(".note")).find_map(|note| {
-        let word = |at: usize| note.data.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+        let word =
+            |at: usize| note.data.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
         let is_xen = note.data.get(12..16) == Some(b"Xen\0");
         (is_xen && word(8) == Some(PVH_NOTE_TYPE)).then(|| word(16)).flatten()
     })

@@ -54,9 +54,9 @@ pub(super) fn check(plan: &Plan, image: &LinkedImage<'_>, report: &mut Report) {
 
 /// The extent in which a section begins.
 fn home<'p>(plan: &'p Plan, section: &LinkedSection) -> Option<&'p PlannedSection> {
-    plan.sections.iter().find(|planned| {
-        section.link.checked_sub(planned.link.get()).is_some_and(|skip| skip < planned.bytes)
-    })
+    plan.sections
+        .iter()
+        .find(|planned| section.link.checked_sub(planned.link.get()).is_some_and(|skip| skip < planned.bytes))
 }
 
 fn check_place(planned: &PlannedSection, section: &LinkedSection, report: &mut Report) {
@@ -80,9 +80,10 @@ fn check_permissions(plan: &Plan, segment: &Segment, report: &mut Report) {
     if segment.writable && segment.executable {
         report.find(format!("segment at {:#x} is writable and executable", segment.link));
     }
-    let planned = plan.sections.iter().find(|planned| {
-        segment.link.checked_sub(planned.link.get()).is_some_and(|skip| skip < planned.bytes)
-    });
+    let planned = plan
+        .sections
+        .iter()
+        .find(|planned| segment.link.checked_sub(planned.link.get()).is_some_and(|skip| skip < planned.bytes));
     let Some(planned) = planned else {
         report.find(format!("segment at {:#x} lies in no planned extent", segment.link));
         return;

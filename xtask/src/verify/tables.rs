@@ -121,9 +121,8 @@ fn planned_pages(plan: &Plan, kind: RootKind) -> Pages {
     let mut pages = Pages::new();
     // The turn-on root shares the hypervisor slot's tables with every other root.
     let shared = plan.sections.first().map(|text| text.link.index(Level::L0));
-    let reached = |at: VirtAddr, root: RootKind| {
-        root == kind || kind == RootKind::TurnOn && Some(at.index(Level::L0)) == shared
-    };
+    let reached =
+        |at: VirtAddr, root: RootKind| root == kind || kind == RootKind::TurnOn && Some(at.index(Level::L0)) == shared;
     for mapping in plan.mappings.iter().filter(|mapping| reached(mapping.at, mapping.root)) {
         let first = mapping.at.get() / PAGE_BYTES;
         for page in 0..mapping.frames.frames {

@@ -3,7 +3,7 @@
 //! TPIDR_EL2 holds the number from entry on; nothing else may use it.
 
 use aarch64_cpu::asm;
-use aarch64_cpu::registers::{CNTPCT_EL0, ID_AA64MMFR0_EL1, TPIDR_EL2, Readable, Writeable};
+use aarch64_cpu::registers::{CNTPCT_EL0, ID_AA64MMFR0_EL1, Readable, TPIDR_EL2, Writeable};
 use paging::PhysicalSize;
 
 use crate::cpu::CpuIndex;

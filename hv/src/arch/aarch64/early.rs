@@ -85,9 +85,8 @@ pub(super) extern "C" fn may_move(source: u64, tree: u64) -> u64 {
 fn check(source: u64, tree: u64) -> Result<u64, Refusal> {
     let stack = Range { base: source + STACK_OFFSET, bytes: PRIVATE.stack_bytes };
     let manifest = Range { base: MANIFEST.frame.address().get(), bytes: paging::PAGE_BYTES };
-    let blob_meets = |blob: &crate::board::types::Blob| {
-        meet(stack, Range { base: blob.base.get(), bytes: blob.max_bytes })
-    };
+    let blob_meets =
+        |blob: &crate::board::types::Blob| meet(stack, Range { base: blob.base.get(), bytes: blob.max_bytes });
     if meet(stack, manifest) || BLOBS.iter().any(blob_meets) {
         return Err(Refusal::Blob);
     }
@@ -128,7 +127,9 @@ fn meet(one: Range, other: Range) -> bool {
 }
 
 fn holds(outer: Range, inner: Range) -> bool {
-    outer.base <= inner.base && inner.base - outer.base <= outer.bytes && inner.bytes <= outer.bytes - (inner.base - outer.base)
+    outer.base <= inner.base
+        && inner.base - outer.base <= outer.bytes
+        && inner.bytes <= outer.bytes - (inner.base - outer.base)
 }
 
 /// What the boot loader left, as bytes.

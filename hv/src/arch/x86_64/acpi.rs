@@ -129,11 +129,7 @@ pub fn processors(
 }
 
 /// Length in bytes of the table at `at`, once signature, length and checksum are right.
-fn checked_table(
-    memory: &mut impl PhysicalMemory,
-    at: PhysAddr,
-    signature: &[u8; 4],
-) -> Result<u32, AcpiError> {
+fn checked_table(memory: &mut impl PhysicalMemory, at: PhysAddr, signature: &[u8; 4]) -> Result<u32, AcpiError> {
     let header: [u8; 8] = read_array(memory, at)?;
     if !header.starts_with(signature) {
         return Err(AcpiError::Signature { at });

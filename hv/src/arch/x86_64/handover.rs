@@ -71,11 +71,7 @@ impl From<Unreadable> for HandoverError {
 }
 
 /// Reads the structure at `at`.
-pub fn read(
-    memory: &mut impl PhysicalMemory,
-    protocol: Protocol,
-    at: PhysAddr,
-) -> Result<Handover, HandoverError> {
+pub fn read(memory: &mut impl PhysicalMemory, protocol: Protocol, at: PhysAddr) -> Result<Handover, HandoverError> {
     match protocol {
         Protocol::Pvh => start_info::read(memory, at),
         Protocol::Multiboot2 => multiboot2::read(memory, at),

@@ -53,10 +53,8 @@ pub(super) fn load(cpu: CpuIndex) {
     for (to, word) in own.descriptors.iter().zip(GlobalTable::new(task).words()) {
         to.store(word, Ordering::Relaxed);
     }
-    let table = DescriptorTablePointer {
-        limit: GlobalTable::LIMIT,
-        base: address_of(&raw const own.descriptors as u64),
-    };
+    let table =
+        DescriptorTablePointer { limit: GlobalTable::LIMIT, base: address_of(&raw const own.descriptors as u64) };
     // SAFETY: `PER_CPU` is a static, and its words are a table as `descriptor`'s tests read it.
     unsafe { lgdt(&table) };
     // SAFETY: the table just loaded has 64-bit code at this selector.

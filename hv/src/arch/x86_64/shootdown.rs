@@ -59,7 +59,12 @@ pub(super) fn all_others() {
     }
     for (at, other) in others() {
         let answered = || other.answered.load(Ordering::SeqCst) >= request;
-        let patient = (0..PATIENCE_ITERATIONS).any(|_| answered() || { cpu::relax(); false });
+        let patient = (0..PATIENCE_ITERATIONS).any(|_| {
+            answered() || {
+                cpu::relax();
+                false
+            }
+        });
         assert!(patient, "cpu {at} answers a non-maskable interrupt");
     }
 }

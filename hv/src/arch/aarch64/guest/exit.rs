@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use aarch64_cpu::registers::{ESR_EL1, ELR_EL1, ESR_EL2, FAR_EL2, HPFAR_EL2, Readable, SPSR_EL1, VBAR_EL1, Writeable};
+use aarch64_cpu::registers::{ELR_EL1, ESR_EL1, ESR_EL2, FAR_EL2, HPFAR_EL2, Readable, SPSR_EL1, VBAR_EL1, Writeable};
 use paging::{Ipa, PAGE_BYTES};
 
 use super::{Context, GuestAddr, START, hypercall, psci};

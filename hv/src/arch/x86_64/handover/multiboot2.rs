@@ -9,8 +9,8 @@ use arrayvec::ArrayVec;
 use paging::{FrameRange, PhysAddr};
 
 use super::{Handover, HandoverError, MAP_ENTRIES_MAX, keep_ram};
-use crate::firmware::RAM_RANGES_MAX;
 use crate::arch::x86_64::physical::{PhysicalMemory, behind, read_array, u32_at, u64_at};
+use crate::firmware::RAM_RANGES_MAX;
 
 /// Lengths of boot information that are believed: from the fixed part and an end tag up.
 const INFO_BYTES: RangeInclusive<u32> = 16..=1 << 20;

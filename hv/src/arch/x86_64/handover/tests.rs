@@ -116,10 +116,9 @@ fn damage_is_named() {
 #[test]
 fn no_byte_makes_the_reader_panic() {
     let tags = [map_tag(24, &microvm()), tag(14, &[0; 20])];
-    for (protocol, bytes) in [
-        (Protocol::Pvh, pvh(1, &microvm()).bytes),
-        (Protocol::Multiboot2, multiboot2(&tags).bytes),
-    ] {
+    for (protocol, bytes) in
+        [(Protocol::Pvh, pvh(1, &microvm()).bytes), (Protocol::Multiboot2, multiboot2(&tags).bytes)]
+    {
         for offset in 0..bytes.len() {
             for value in [0, 1, 7, 8, 0x10, 0x7f, 0x80, 0xff] {
                 let mut hostile = Piece { base: BASE, bytes: bytes.clone() };
