@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn shown_paths_do_not_name_the_machine() {
         let shown = |path| shown_path(Path::new(path));
-        assert_eq!(shown("/home/me/tabula/platforms/a.toml"), "platforms/a.toml");
+        assert_eq!(shown("/srv/tabula/platforms/a.toml"), "platforms/a.toml");
         assert_eq!(shown("./platforms/../tests/a.toml"), "tests/a.toml");
         assert_eq!(shown("../a.toml"), "../a.toml");
         assert_eq!(shown("/a.toml"), "a.toml");

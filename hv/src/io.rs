@@ -53,6 +53,7 @@ impl Registers {
     }
 }
 
+#[expect(clippy::multiple_unsafe_ops_per_block, reason = "one access: the arms differ in its width only")]
 fn read_memory(at: u64, width: Width) -> u32 {
     // SAFETY: only `Registers::read` calls this, and whoever made the `Registers` promised a device there.
     unsafe {
@@ -64,6 +65,7 @@ fn read_memory(at: u64, width: Width) -> u32 {
     }
 }
 
+#[expect(clippy::multiple_unsafe_ops_per_block, reason = "one access: the arms differ in its width only")]
 fn write_memory(at: u64, width: Width, value: u32) {
     // SAFETY: only `Registers::write` calls this, and whoever made the `Registers` promised a device there.
     unsafe {

@@ -1,1 +1,1 @@
-
+//! Device trees good, cut short and hostile.

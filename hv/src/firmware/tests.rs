@@ -1,3 +1,5 @@
+//! What firmware reports against what the board file lists.
+
 use super::first_uncovered;
 use paging::{Frame, FrameRange};
 

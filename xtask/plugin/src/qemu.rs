@@ -71,7 +71,9 @@ pub(crate) unsafe fn arguments(argc: c_int, argv: *const *const c_char) -> Vec<S
     let mut list = Vec::with_capacity(count);
     for index in 0..count {
         // SAFETY: QEMU passes `argc` pointers (contract, first bullet) and `index` is below it.
-        let text = unsafe { *argv.add(index) };
+        let place = unsafe { argv.add(index) };
+        // SAFETY: as above; the element is a valid pointer (contract).
+        let text = unsafe { *place };
         // SAFETY: each pointer is a NUL-terminated string for the duration of the call (contract).
         let text = unsafe { core::ffi::CStr::from_ptr(text) };
         list.push(text.to_string_lossy().into_owned());

@@ -1,3 +1,5 @@
+//! Manifests that must be refused, and one that must not.
+
 use super::{BLOBS, HEADER_WORDS, MAGIC, ManifestError, RECORD_WORDS, Sum, VERSION, WORDS, parse};
 
 /// The page that the model board's build would write.

@@ -1,3 +1,5 @@
+//! What guests print, line by line.
+
 use super::{LINE_BYTES, Line, Pushed};
 
 fn line(text: &[u8]) -> Line {

@@ -1,3 +1,5 @@
+//! Syndromes as the manual encodes them.
+
 use super::{Class, Status, Syndrome};
 use crate::fault::Attempt;
 use std::string::ToString;

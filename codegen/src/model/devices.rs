@@ -1,0 +1,133 @@
+//! Devices that the hypervisor itself drives: interrupt controller, timer, console.
+//!
+//! Never the devices that domains own.
+
+use paging::PhysAddr;
+
+use super::Origin;
+
+/// A range of device registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mmio {
+    /// First byte; keeps its offset inside the page.
+    pub base: PhysAddr,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// The key that holds it.
+    pub from: Origin,
+}
+
+/// `[irq]`.
+#[derive(Clone, Debug)]
+pub enum Irq {
+    /// GICv2 (Arm IHI 0048).
+    GicV2 {
+        /// Distributor.
+        gicd: Mmio,
+        /// CPU interface.
+        gicc: Mmio,
+        /// Virtual interface control, when the chip has it.
+        gich: Option<Mmio>,
+        /// Virtual CPU interface, when the chip has it.
+        gicv: Option<Mmio>,
+        /// Message frames.
+        v2m: Vec<Mmio>,
+        /// INTID of the maintenance interrupt.
+        maintenance_intid: u32,
+    },
+    /// GICv3 or v4 (Arm IHI 0069).
+    GicV3 {
+        /// Distributor.
+        gicd: Mmio,
+        /// Redistributor windows.
+        gicr: Vec<Mmio>,
+        /// Interrupt translation services.
+        its: Vec<Mmio>,
+        /// INTID of the maintenance interrupt.
+        maintenance_intid: u32,
+    },
+    /// Local APIC and I/O APICs.
+    Apic {
+        /// Local APIC page.
+        lapic: Mmio,
+        /// I/O APIC pages.
+        ioapic: Vec<Mmio>,
+    },
+}
+
+/// `[timer]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// Arm generic timer: absolute INTIDs.
+    ArmGeneric {
+        /// Secure physical.
+        sec_phys: u32,
+        /// Non-secure EL1 physical.
+        phys: u32,
+        /// Virtual.
+        virt: u32,
+        /// Non-secure EL2 physical.
+        hyp_phys: u32,
+    },
+    /// Time-stamp counter.
+    Tsc,
+}
+
+/// `[console]`.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// Where its registers are.
+    pub place: ConsolePlace,
+    /// How a byte is sent, as data.
+    pub uart: Uart,
+    /// The `kind` key.
+    pub from: Origin,
+}
+
+/// Where a console's registers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsolePlace {
+    /// Memory-mapped.
+    Mmio(Mmio),
+    /// x86 I/O ports starting here.
+    Port(u16),
+    /// No console: lines go to a ring in RAM.
+    None,
+}
+
+/// A UART driven by polling two registers (reference: each kind's documentation in `uart.rs`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uart {
+    /// `kind`, for reports.
+    pub kind: String,
+    /// Transmit register.
+    pub tx: UartRegister,
+    /// Status register.
+    pub ready: UartRegister,
+    /// Bits of the status register that matter.
+    pub ready_mask: u32,
+    /// Their value when a byte may be written.
+    pub ready_value: u32,
+    /// Registers written once before the first byte: (register, value).
+    pub init: Vec<(UartRegister, u32)>,
+}
+
+/// One register of a polled UART.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UartRegister {
+    /// Bytes from the console's base; for ports, ports from the base.
+    pub offset: u16,
+    /// Access width.
+    pub width: Width,
+}
+
+/// Access width of a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// 1 byte.
+    Byte,
+    /// 2 bytes.
+    Half,
+    /// 4 bytes.
+    Word,
+}
