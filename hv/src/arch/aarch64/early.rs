@@ -18,9 +18,22 @@ use crate::fdt::{self, Fact, HEADER_BYTES, Header, Range};
 /// the whole footprint free (image_size in the header).
 pub(super) const STACK_OFFSET: u64 = CPU_FRAMES[0].stack.address().get() - BOOT.load.get();
 
-/// The file and line of `boot.load` and of `boot.entry-el`, as constants: nothing is loaded through a pointer.
+/// The file and line of `boot.load` and of `boot.entry-el`. The names are statics of bytes: a constant string would be
+/// a pointer in memory, which holds the address that the image was linked for.
 const LOAD_AT: (&str, u32) = place(BOOT.load_from);
 const ENTRY_EL_AT: (&str, u32) = place(BOOT.entry_el_from);
+static LOAD_FILE: [u8; LOAD_AT.0.len()] = bytes(LOAD_AT.0);
+static ENTRY_EL_FILE: [u8; ENTRY_EL_AT.0.len()] = bytes(ENTRY_EL_AT.0);
+
+const fn bytes<const N: usize>(text: &str) -> [u8; N] {
+    let mut copy = [0; N];
+    let mut at = 0;
+    while at < N {
+        copy[at] = text.as_bytes()[at];
+        at += 1;
+    }
+    copy
+}
 
 const fn place(from: Origin) -> (&'static str, u32) {
     match from {
@@ -57,7 +70,7 @@ pub(super) extern "C" fn wrong_level(level: u64) -> ! {
     decimal(level);
     text(b", boot.entry-el says ");
     decimal(u64::from(BOOT.entry_el));
-    at(ENTRY_EL_AT);
+    at(&ENTRY_EL_FILE, ENTRY_EL_AT.1);
     text(b"\r\n");
     asm_park()
 }
@@ -72,7 +85,7 @@ pub(super) extern "C" fn may_move(source: u64, tree: u64) -> u64 {
             hexadecimal(source);
             text(b", boot.load is ");
             hexadecimal(BOOT.load.get());
-            at(LOAD_AT);
+            at(&LOAD_FILE, LOAD_AT.1);
             text(b": ");
             refusal(reason);
             text(b"\r\n");
@@ -166,9 +179,9 @@ fn refusal(reason: Refusal) {
     }
 }
 
-fn at((file, line): (&'static str, u32)) {
+fn at(file: &[u8], line: u32) {
     text(b" (");
-    text(file.as_bytes());
+    text(file);
     if line != 0 {
         put(b':');
         decimal(u64::from(line));
