@@ -18,31 +18,52 @@ use super::registers;
 ///
 /// - the range is mapped as Normal memory for writing;
 /// - nobody else uses it.
-// A name of its own, and never inlined: instruction counts tell it apart from the rest of a boot.
-#[inline(never)]
-#[unsafe(export_name = "tabula_scrub")]
 pub unsafe fn zero(at: VirtAddr, bytes: u64) {
     let (start, end) = (at.get(), at.get() + bytes);
     let body = match registers::zero_block_bytes() {
-        Some(block) => start.next_multiple_of(block).min(end)..(end - end % block).max(start),
-        None => end..end,
+        Some(block) => Blocks::within(start, end, block),
+        None => Blocks { first: end, end, bytes: 1 },
     };
-    if body.start < body.end {
-        let block = registers::zero_block_bytes().expect("a body is made of blocks");
-        // SAFETY: the three ranges together are the caller's.
-        unsafe { store_zeroes(start, body.start) };
-        for at in body.clone().step_by(block as usize) {
-            // SAFETY: the block lies in the caller's range, which is Normal memory.
-            unsafe { asm!("dc zva, {}", in(reg) at, options(nostack, preserves_flags)) }
-        }
-        // SAFETY: as above.
-        unsafe { store_zeroes(body.end, end) };
-    } else {
-        // SAFETY: the caller's range.
-        unsafe { store_zeroes(start, end) };
+    let line = registers::cache_line_bytes();
+    // SAFETY: the three parts together are the caller's range.
+    unsafe { scrub(start, &body, end, line) }
+}
+
+/// Whole blocks of DC ZVA.
+struct Blocks {
+    first: u64,
+    end: u64,
+    bytes: u64,
+}
+
+impl Blocks {
+    fn within(start: u64, end: u64, bytes: u64) -> Self {
+        let first = start.next_multiple_of(bytes).min(end);
+        Self { first, end: first.max(end - end % bytes), bytes }
     }
-    // SAFETY: the caller's range.
-    unsafe { flush(at, bytes) }
+}
+
+/// Stores of zeroes up to `body`, blocks in it, stores behind it, then a clean of all lines.
+///
+/// A symbol of its own: the boot benchmark counts its instructions apart.
+///
+/// # Safety
+///
+/// - `start..end` is mapped as Normal memory for writing, and nobody else uses it;
+/// - `body` lies in it.
+#[unsafe(export_name = "tabula_scrub")]
+#[inline(never)]
+unsafe extern "C" fn scrub(start: u64, body: &Blocks, end: u64, line: u64) {
+    for at in (start..body.first).chain(body.end..end) {
+        // SAFETY: one byte of the caller's range.
+        unsafe { (at as *mut u8).write_volatile(0) }
+    }
+    for at in (body.first..body.end).step_by(body.bytes as usize) {
+        // SAFETY: the block lies in the caller's range, which is Normal memory.
+        unsafe { asm!("dc zva, {}", in(reg) at, options(nostack, preserves_flags)) }
+    }
+    // SAFETY: the caller's range is mapped.
+    unsafe { clean(start, end, line) }
 }
 
 /// Cleans and invalidates `bytes` from `at` to the point of coherency.
@@ -50,23 +71,21 @@ pub unsafe fn zero(at: VirtAddr, bytes: u64) {
 /// # Safety
 ///
 /// - the range is mapped.
-#[inline(always)]
 pub unsafe fn flush(at: VirtAddr, bytes: u64) {
-    let line = registers::cache_line_bytes();
-    let start = at.get() - at.get() % line;
-    for at in (start..at.get() + bytes).step_by(line as usize) {
-        // SAFETY: the line holds bytes of a mapped range; cleaning it loses nothing.
-        unsafe { asm!("dc civac, {}", in(reg) at, options(nostack, preserves_flags)) }
-    }
-    barrier::dsb(barrier::SY);
+    // SAFETY: the caller's range.
+    unsafe { clean(at.get(), at.get() + bytes, registers::cache_line_bytes()) }
 }
 
 /// # Safety
 ///
-/// - the range is mapped for writing and nobody else uses it.
-unsafe fn store_zeroes(start: u64, end: u64) {
-    for at in start..end {
-        // SAFETY: one byte of the caller's range.
-        unsafe { (at as *mut u8).write_volatile(0) }
+/// - the range is mapped.
+#[inline(always)]
+unsafe fn clean(start: u64, end: u64, line: u64) {
+    let mut at = start - start % line;
+    while at < end {
+        // SAFETY: the line holds bytes of a mapped range; cleaning it loses nothing.
+        unsafe { asm!("dc civac, {}", in(reg) at, options(nostack, preserves_flags)) }
+        at += line;
     }
+    barrier::dsb(barrier::SY);
 }
