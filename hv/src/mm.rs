@@ -7,3 +7,6 @@ pub mod fixmap;
 pub mod pmap;
 pub mod firmware_window;
 pub mod private;
+
+#[cfg(test)]
+mod tests;
