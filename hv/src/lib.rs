@@ -5,7 +5,7 @@
 
 #![no_std]
 
-#[cfg(test)]
+#[cfg(not(bare))]
 extern crate std;
 
 pub mod board;
@@ -13,6 +13,7 @@ pub mod cpu;
 pub mod console;
 pub mod boot;
 pub mod image;
+pub mod machine;
 pub mod mm;
 pub mod firmware;
 pub mod fdt;

@@ -1,0 +1,69 @@
+//! What the memory system asks of the processor it runs on.
+//!
+//! Two implementors: the architecture, and the simulated machine of host tests. Never decides what is mapped; knows
+//! nothing of tables beyond the format of their entries.
+
+use paging::{Format, HostAttributes, VirtAddr};
+
+use crate::cpu::CpuIndex;
+use crate::mm::entry::Watch;
+
+/// The processor that runs this. One value per CPU; it does not move to another.
+///
+/// Memory is reached through the windows of the memory system only (map cache, PMAP, vmap, scrub window). No Rust
+/// object lives behind an address that is handed to [`load`](Machine::load) and its kin: implementors check that the
+/// address lies in a window of the plan, and panic where it does not.
+pub trait Machine {
+    /// How the hypervisor's own tables are written.
+    type Format: Format<Input = VirtAddr, Attributes = HostAttributes>;
+    /// Who looks at entry writes and invalidations: a checker, or nobody.
+    type Watch: Watch;
+
+    /// The watcher that all CPUs share.
+    fn watch(&self) -> &Self::Watch;
+
+    /// Which CPU this is.
+    fn cpu(&self) -> CpuIndex;
+
+    /// Orders entry writes before the next walk; after entries went from invalid to valid.
+    ///
+    /// AArch64: DSB ISHST, ISB. x86-64: holds back the compiler only.
+    fn publish(&self);
+
+    /// Forgets the translation of `at` and the links that led to it, on this CPU; after the entry was made invalid.
+    ///
+    /// Complete on return. AArch64: DSB NSHST, TLBI VAE2, DSB NSH, ISB. x86-64: INVLPG.
+    fn flush_page_local(&self, at: VirtAddr);
+
+    /// Forgets all translations of the hypervisor on this CPU.
+    ///
+    /// AArch64: DSB NSHST, TLBI ALLE2, DSB NSH, ISB. x86-64: reload of CR3, where nothing is global.
+    fn flush_local(&self);
+
+    /// Forgets the translation of `at` and the links that led to it, on every CPU.
+    fn flush_page_all(&self, at: VirtAddr);
+
+    /// Forgets all translations of the hypervisor on every CPU.
+    fn flush_all(&self);
+
+    /// Runs `body` with interrupts masked on this CPU, then restores what was before. Nests.
+    fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R;
+
+    /// Reads the aligned 8 bytes at `at`, once, through this CPU's translation.
+    fn load(&self, at: VirtAddr) -> u64;
+
+    /// Writes the aligned 8 bytes at `at`, once; every earlier store is seen before it.
+    fn store(&self, at: VirtAddr, value: u64);
+
+    /// Copies from memory; any alignment.
+    fn copy_out(&self, from: VirtAddr, into: &mut [u8]);
+
+    /// Copies to memory; any alignment.
+    fn copy_in(&self, to: VirtAddr, from: &[u8]);
+
+    /// Fills `bytes` bytes with zeroes; whole cache lines.
+    fn zero(&self, at: VirtAddr, bytes: u64);
+
+    /// Cleans `bytes` bytes to the point of coherency, for readers that go past the caches.
+    fn clean(&self, at: VirtAddr, bytes: u64);
+}
