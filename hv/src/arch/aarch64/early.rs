@@ -55,13 +55,27 @@ enum Refusal {
     Blob,
 }
 
-/// One string for all reasons, in the order of [`Refusal`], so that none is reached through a pointer in memory.
-const REFUSALS: &[u8] = b"no device tree says what is RAM there\n\
+/// One text for all reasons, in the order of [`Refusal`], so that none is reached through a pointer in memory.
+static REFUSALS: [u8; REFUSAL_TEXT.len()] = bytes(REFUSAL_TEXT);
+const REFUSAL_TEXT: &str = "no device tree says what is RAM there\n\
     the device tree contradicts itself\n\
     the device tree has no RAM there\n\
     the device tree reserves a part of it\n\
     the device tree itself lies there\n\
     a blob lies where the image works before it moves\n";
+
+/// The console's first writes, for the same reason.
+static INIT: [(Register, u32); CONSOLE.init.len()] = init();
+
+const fn init() -> [(Register, u32); CONSOLE.init.len()] {
+    let mut copy = [(CONSOLE.tx, 0); CONSOLE.init.len()];
+    let mut at = 0;
+    while at < copy.len() {
+        copy[at] = CONSOLE.init[at];
+        at += 1;
+    }
+    copy
+}
 
 /// Entered at another level than EL2.
 pub(super) extern "C" fn wrong_level(level: u64) -> ! {
@@ -170,7 +184,7 @@ fn asm_park() -> ! {
 /// Prints the line of [`REFUSALS`] with the reason's number.
 fn refusal(reason: Refusal) {
     let mut line = 0;
-    for byte in REFUSALS {
+    for byte in &REFUSALS {
         if *byte == b'\n' {
             line += 1;
         } else if line == reason as u8 {
@@ -218,10 +232,9 @@ fn hexadecimal(value: u64) {
     }
 }
 
-/// The console's init writes. Its base, where it has one.
+/// The console's first writes.
 fn open() {
-    const INIT: &[(Register, u32)] = CONSOLE.init;
-    for (register, value) in INIT {
+    for (register, value) in &INIT {
         write(*register, *value);
     }
 }
@@ -235,6 +248,7 @@ fn put(byte: u8) {
     write(CONSOLE.tx, u32::from(byte));
 }
 
+/// The console's base, where it has one.
 const fn base() -> Option<u64> {
     match CONSOLE.place {
         ConsolePlace::Mmio { physical, .. } => Some(physical.get()),
