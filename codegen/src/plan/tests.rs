@@ -4,6 +4,7 @@ mod boards;
 mod invariants;
 mod random;
 mod refused;
+mod shipped;
 
 use paging::{
     Entry, Frame, GuestAccess, GuestAttributes, Index, Ipa, Level, Mapper, Memory, PhysAddr, Root, Stage2, TableAccess,
