@@ -9,7 +9,7 @@ use super::parts::{Blob, BlobKind, PlannedDomain};
 use super::physical::{Physical, span};
 use super::refusal::Refusal;
 use crate::codes;
-use crate::diagnostic::{Radix, human_bytes};
+use crate::diagnostic::human_bytes;
 use crate::model::{Arch, Board, Domain, Placement};
 
 /// Where a kernel starts in its domain's memory: Linux Documentation/arch/arm64/booting asks for a 2 MiB
@@ -70,7 +70,8 @@ pub(super) fn place_given(
             let range = span(base, domain.memory_bytes);
             let name = format!("memory of domain {}", domain.name);
             if !physical.is_ram(&range) {
-                refusals.push(outside_ram(domain, base, physical));
+                let refusal = physical.outside(&codes::E0601, &name, &range, from, "memory");
+                refusals.push(refusal.help(free_place(domain, physical)));
                 return None;
             }
             match physical.claim(range, Owner::new(name, from), &codes::E0602) {
@@ -169,18 +170,6 @@ fn free_place(domain: &Domain, physical: &Physical<'_>) -> String {
             None => "no RAM is free".into(),
         },
     }
-}
-
-fn outside_ram(domain: &Domain, base: PhysAddr, physical: &Physical<'_>) -> Refusal {
-    let message = format!(
-        "memory of domain {} {} does not lie in one bank of RAM",
-        domain.name,
-        Radix::Hex.range(base.get(), domain.memory_bytes),
-    );
-    let from = match domain.memory_at {
-        Placement::At(_, from) | Placement::Auto(from) => from,
-    };
-    Refusal::new(&codes::E0601, message, from, "memory").help(free_place(domain, physical))
 }
 
 fn no_hole(domain: &Domain, physical: &Physical<'_>) -> Refusal {

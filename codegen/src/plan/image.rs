@@ -49,8 +49,8 @@ pub(super) fn place_trampoline(
     };
     let range = span(at, PAGE_BYTES);
     if !physical.is_ram(&range) {
-        let message = format!("trampoline {} does not lie in RAM", Radix::Hex.range(at.get(), PAGE_BYTES));
-        refusals.push(Refusal::new(&codes::E0508, message, from, "trampoline").help(help));
+        let refusal = physical.outside(&codes::E0508, "trampoline", &range, from, "trampoline");
+        refusals.push(refusal.help(help));
         return None;
     }
     match physical.claim(range, Owner::new("trampoline", from), &codes::E0508) {
@@ -135,10 +135,9 @@ fn given(
     let draft = drafted(inputs, load, refusals)?;
     let footprint = addresses(draft.footprint);
     if !physical.is_ram(&footprint) {
-        let bytes = draft.footprint.bytes();
-        let range = Radix::Hex.range(load.get(), bytes);
-        let message = format!("the image with its stacks and tables, {range}, does not lie in one bank of RAM");
-        refusals.push(Refusal::new(&codes::E0502, message, from, "load address").help(free_load(inputs, physical)));
+        let what = "the image with its stacks and tables";
+        let refusal = physical.outside(&codes::E0502, what, &footprint, from, "load address");
+        refusals.push(refusal.help(free_load(inputs, physical)));
         return None;
     }
     Some(draft)
@@ -239,7 +238,8 @@ fn too_large(inputs: &Inputs<'_>, found: &TooLarge) -> Refusal {
     let extents = inputs.extents();
     let bytes = inputs.image_bytes(found.tables);
     let message = format!(
-        "text {}, rodata {}, tables {} and data {} are {}, the image window holds {}",
+        "the {} image's text {}, rodata {}, tables {} and data {} are {}, the image window holds {}",
+        inputs.flavour.word(),
         human_bytes(extents.text.value),
         human_bytes(extents.rodata.value),
         human_bytes(found.tables * PAGE_BYTES),
@@ -252,7 +252,9 @@ fn too_large(inputs: &Inputs<'_>, found: &TooLarge) -> Refusal {
     // Room for a few more tables than have been counted when the window was full.
     let rest = bytes.saturating_sub(largest.value).saturating_add(4 * PAGE_BYTES);
     let help = match IMAGE_WINDOW_BYTES.checked_sub(rest) {
-        Some(room) if room > 0 => format!("give {name} at most {}", human_bytes(room)),
+        Some(room) if room > 0 => {
+            format!("give {name} of the {} image at most {}", inputs.flavour.word(), human_bytes(room))
+        }
         _ => "shrink all three extents".into(),
     };
     Refusal::new(&codes::E0504, message, largest.from, name).help(help)

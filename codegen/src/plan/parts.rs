@@ -16,6 +16,16 @@ pub enum Flavour {
     Debug,
 }
 
+impl Flavour {
+    /// As reports name it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Flavour::Release => "release",
+            Flavour::Debug => "debug",
+        }
+    }
+}
+
 /// What a virtual range may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -8,9 +8,9 @@ use paging::{FrameRange, PhysAddr};
 
 use super::interval::{IntervalSet, Owner};
 use super::parts::PhysicalRegion;
-use super::refusal::Refusal;
+use super::refusal::{self, Refusal};
 use crate::codes::Code;
-use crate::model::{Board, ConsolePlace, Irq, Mmio, PowerOff, RamBank};
+use crate::model::{Board, ConsolePlace, Irq, Mmio, Origin, PowerOff, RamBank};
 
 /// What the first frames of RAM are left for: firmware that the board file does not list.
 pub(super) const FIRMWARE_BYTES: u64 = 2 << 20;
@@ -68,6 +68,30 @@ impl<'a> Physical<'a> {
             bank.start <= range.start && range.end <= bank.end
         };
         self.banks.iter().any(holds)
+    }
+
+    /// A refusal of a range that no bank holds, with the bank that comes closest.
+    pub(super) fn outside(
+        &self,
+        code: &'static Code,
+        what: &str,
+        range: &Range<PhysAddr>,
+        from: Origin,
+        label: &str,
+    ) -> Refusal {
+        let shown = refusal::range(range, PhysAddr::get);
+        let distance = |bank: &&RamBank| {
+            let bank = addresses(bank.frames);
+            let above = range.start.get().saturating_sub(bank.end.get());
+            above.max(bank.start.get().saturating_sub(range.start.get()))
+        };
+        let nearest = self.banks.iter().min_by_key(distance);
+        let Some(bank) = nearest else {
+            return Refusal::new(code, format!("{what} {shown} does not lie in RAM"), from, label);
+        };
+        let held = refusal::range(&addresses(bank.frames), PhysAddr::get);
+        let message = format!("{what} {shown} does not lie in one bank of RAM; the nearest is {held}");
+        Refusal::new(code, message, from, label).and(bank.from, "nearest bank")
     }
 
     /// First address that the planner may choose for itself.

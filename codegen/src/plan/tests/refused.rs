@@ -28,7 +28,13 @@ fn a_load_address_that_is_taken() {
 
 #[test]
 fn a_load_address_outside_ram() {
-    check(arm64(), |board| board.boot.load = at(0x9000_0000), "E0502", "0x9000_0000", "load it at 0x4020_0000");
+    check(
+        arm64(),
+        |board| board.boot.load = at(0x9000_0000),
+        "E0502",
+        "the nearest is [0x4000_0000..0x8000_0000) 1 GiB",
+        "load it at 0x4020_0000",
+    );
     // The first byte is in RAM, the last is not.
     let grown = |board: &mut Board| {
         board.boot.load = at(0x7fe0_0000);
@@ -55,7 +61,7 @@ fn no_hole_for_the_image() {
 #[test]
 fn an_image_larger_than_its_window() {
     let change = |board: &mut Board| board.layout.release.text.value = 2 << 20;
-    check(arm64(), change, "E0504", "the image window holds 2 MiB", "give text at most 1964 KiB");
+    check(arm64(), change, "E0504", "the image window holds 2 MiB", "give text of the release image at most 1964 KiB");
 }
 
 #[test]
@@ -95,7 +101,13 @@ fn a_trampoline_that_is_not_free() {
         board.boot.trampoline = place(0x9e);
     };
     check(x86_64(), change, "E0508", "overlaps ebda", "use 0x0009_d000");
-    check(x86_64(), |board| board.boot.trampoline = place(0x9f), "E0508", "does not lie in RAM", "use 0x0009_e000");
+    check(
+        x86_64(),
+        |board| board.boot.trampoline = place(0x9f),
+        "E0508",
+        "the nearest is [0x0..0x9_f000) 636 KiB",
+        "use 0x0009_e000",
+    );
 }
 
 #[test]
