@@ -1,3 +1,5 @@
+//! The look-ups, on the model board. Never reads another board.
+
 use paging::VirtAddr;
 use std::string::ToString;
 

@@ -1,3 +1,5 @@
+//! Trees right and wrong, written by a small writer. Never reads a file.
+
 use proptest::prelude::{any, proptest};
 use std::vec::Vec;
 

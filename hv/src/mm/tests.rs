@@ -1,3 +1,5 @@
+//! A window over a table of its own, where an address is only a number. Never maps anything.
+
 use std::boxed::Box;
 
 use paging::{Entry, Frame, HostAccess, HostAttributes, Level, Memory, Table, VirtAddr};
