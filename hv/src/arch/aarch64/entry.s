@@ -53,6 +53,8 @@ tabula_secondary_entry:
 mmu_on:
     ldr     x0, ={hcr}
     msr     hcr_el2, x0
+    // The others mean what they mean with HCR_EL2.E2H clear.
+    isb
     ldr     x0, ={mair}
     msr     mair_el2, x0
     // ID_AA64MMFR0_EL1.PARange, bits [3:0], goes into TCR_EL2.PS, up to what the entries can hold.

@@ -113,7 +113,7 @@ fn reset() {
     SCTLR_EL1.set(registers::SCTLR_EL1_START);
     zero!("ttbr0_el1" "ttbr1_el1" "tcr_el1" "mair_el1" "amair_el1" "vbar_el1" "cpacr_el1" "contextidr_el1");
     zero!("elr_el1" "spsr_el1" "esr_el1" "far_el1" "afsr0_el1" "afsr1_el1" "par_el1" "csselr_el1");
-    zero!("sp_el0" "sp_el1" "tpidr_el0" "tpidr_el1" "tpidrro_el0" "actlr_el1" "mdscr_el1");
+    zero!("sp_el0" "sp_el1" "tpidr_el0" "tpidr_el1" "tpidrro_el0" "mdscr_el1");
     zero!("cntkctl_el1" "cntp_ctl_el0" "cntv_ctl_el0" "cntp_cval_el0" "cntv_cval_el0");
 }
 

@@ -80,9 +80,13 @@ pub(super) fn zero_block_bytes() -> Option<u64> {
     (register & 1 << 4 == 0).then_some(4 << (register & 0xf))
 }
 
-/// Event counters the CPU has. Arm ARM, PMCR_EL0.N, bits [15:11].
+/// Event counters the CPU has; none without performance monitors. Arm ARM, ID_AA64DFR0_EL1.PMUVer, bits [11:8], where
+/// 0b1111 is another design; PMCR_EL0.N, bits [15:11].
 pub(super) fn event_counters() -> u64 {
-    read!("pmcr_el0") >> 11 & 0x1f
+    match read!("id_aa64dfr0_el1") >> 8 & 0xf {
+        0b0000 | 0b1111 => 0,
+        _ => read!("pmcr_el0") >> 11 & 0x1f,
+    }
 }
 
 /// Gives the guest the identity of this CPU, and traps no coprocessor register. Arm ARM, VPIDR_EL2, HSTR_EL2.
