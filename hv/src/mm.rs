@@ -3,6 +3,7 @@
 //! Never allocates, never maps RAM for good. Modules in the order in which boot brings them up.
 
 pub mod entry;
+pub mod checker;
 pub mod leaves;
 pub mod fixmap;
 pub mod pmap;

@@ -22,6 +22,16 @@ pub enum Regime {
     },
 }
 
+impl Regime {
+    /// An address that its tables translate.
+    pub fn input(self, at: impl InputAddress) -> Input {
+        match self {
+            Self::Host => Input::Host(VirtAddr::new(at.get())),
+            Self::Guest { vmid } => Input::Guest { vmid, at: Ipa::new(at.get()) },
+        }
+    }
+}
+
 /// A table on the way from the root to the entry last read.
 #[derive(Clone, Copy, Debug)]
 struct Known {
@@ -65,11 +75,7 @@ impl<'m, M: Machine, F: Format<Attributes: Kind>, A: TableAccess> Watched<'m, M,
     }
 
     fn place(&self, level: Level, known: Known, index: Index) -> Place {
-        let at = F::input(known.first + index.get() as u64 * level.entry_bytes()).get();
-        let input = match self.regime {
-            Regime::Host => Input::Host(VirtAddr::new(at)),
-            Regime::Guest { vmid } => Input::Guest { vmid, at: Ipa::new(at) },
-        };
+        let input = self.regime.input(F::input(known.first + index.get() as u64 * level.entry_bytes()));
         Place { table: known.table, index, level, input, seen: self.seen }
     }
 

@@ -1,0 +1,239 @@
+//! The checker: finds entries that change the way break-before-make forbids, and frames set free too early.
+//!
+//! A watcher of [`entry::Writer`](super::entry::Writer). Keeps what it was told of each entry, reads no table, allocates
+//! nothing. What it forbids: Arm ARM (DDI 0487), "Using break-before-make when updating translation table entries".
+//! x86-64 is held to the same rules, which are stricter than its own (Intel SDM volume 3A, "Invalidation of TLBs and
+//! Paging-Structure Caches").
+
+mod shadow;
+mod violation;
+
+#[cfg(test)]
+mod tests;
+
+use arrayvec::ArrayVec;
+use paging::FrameRange;
+use spin::mutex::TicketMutex;
+
+use super::entry::{By, Event, Input, Meaning, Place, Said, Scope, SeenBy, Watch};
+use shadow::Shadow;
+use violation::History;
+
+pub use violation::{Violation, Wrong};
+
+/// Entries that were emptied and that some CPU may remember, at most.
+const ZAPPED_MAX: usize = 640;
+
+/// What a violation leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A panic with the history.
+    Stop,
+    /// It is kept for [`Checker::first`]; for tests that provoke one.
+    Record,
+}
+
+/// An entry as it was last told.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    place: Place,
+    said: Said,
+}
+
+/// What a CPU may still hold of an entry that was emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remembered {
+    /// Its translation; of a guest's entry, combined ones too.
+    All,
+    /// Combined translations of a guest, after stage 2 alone was invalidated.
+    Combined,
+}
+
+/// An emptied entry.
+#[derive(Clone, Copy, Debug)]
+struct Zapped {
+    record: Record,
+    remembered: Remembered,
+}
+
+/// The checker. Follows up to `LIVE` live entries; of more, changes are checked, the frames they lead to are not.
+#[derive(Debug)]
+pub struct Checker<const LIVE: usize> {
+    state: TicketMutex<State<LIVE>>,
+    verdict: Verdict,
+}
+
+#[derive(Debug)]
+struct State<const LIVE: usize> {
+    live: Shadow<LIVE>,
+    zapped: ArrayVec<Zapped, ZAPPED_MAX>,
+    history: History,
+    lost: u64,
+    violations: u64,
+    first: Option<Violation>,
+}
+
+impl<const LIVE: usize> Checker<LIVE> {
+    /// A checker that has been told nothing.
+    pub const fn new(verdict: Verdict) -> Self {
+        let state = State {
+            live: Shadow::new(),
+            zapped: ArrayVec::new_const(),
+            history: History::new(),
+            lost: 0,
+            violations: 0,
+            first: None,
+        };
+        Self { state: TicketMutex::new(state), verdict }
+    }
+
+    /// The first violation that was recorded.
+    pub fn first(&self) -> Option<Violation> {
+        self.state.lock().first.clone()
+    }
+
+    /// How many violations were recorded.
+    pub fn violations(&self) -> u64 {
+        self.state.lock().violations
+    }
+
+    /// Entries that could not be followed for want of room.
+    pub fn lost(&self) -> u64 {
+        self.state.lock().lost
+    }
+
+    /// Entries that were emptied and that some CPU may remember.
+    pub fn zapped(&self) -> usize {
+        self.state.lock().zapped.len()
+    }
+
+    fn report(&self, violation: Violation) {
+        match self.verdict {
+            Verdict::Stop => panic!("{violation}"),
+            Verdict::Record => {
+                let mut state = self.state.lock();
+                state.violations += 1;
+                state.first.get_or_insert(violation);
+            }
+        }
+    }
+}
+
+impl<const LIVE: usize> Watch for Checker<LIVE> {
+    const WATCHES: bool = true;
+
+    fn event(&self, by: By, event: Event) {
+        let violation = self.state.lock().event(by, event);
+        if let Some(violation) = violation {
+            self.report(violation);
+        }
+    }
+}
+
+impl<const LIVE: usize> State<LIVE> {
+    fn event(&mut self, by: By, event: Event) -> Option<Violation> {
+        let found = match event {
+            Event::Write { place, old, new } => self.judge_write(place, old, new).map(|wrong| (wrong, place)),
+            Event::Free(frames) => self.judge_free(frames),
+            Event::Flush { .. } | Event::Publish => None,
+        };
+        let violation = found.map(|(wrong, place)| Violation::new(wrong, by, place, event, &self.history));
+        self.history.push(by, event);
+        match event {
+            Event::Write { place, old, new } => self.apply_write(place, old, new),
+            Event::Flush { scope, on } => self.apply_flush(scope, on),
+            Event::Free(_) | Event::Publish => {}
+        }
+        violation
+    }
+
+    fn judge_write(&self, place: Place, old: Said, new: Said) -> Option<Wrong> {
+        if new.means == Meaning::Unknown {
+            return Some(Wrong::Unreadable);
+        }
+        let known = self.live.get(place.table, place.index);
+        if known.is_some_and(|known| known.said.entry != old.entry) {
+            return Some(Wrong::BehindTheWriter);
+        }
+        match (old.means, new.means) {
+            (_, Meaning::Invalid) => None,
+            (Meaning::Invalid, _) => self.is_zapped(place).then_some(Wrong::ReusedBeforeFlush),
+            (Meaning::Leaf(was, kind), Meaning::Leaf(is, new_kind)) if was.frames == is.frames => {
+                let moved = (was != is).then_some(Wrong::AddressChanged);
+                moved.or((kind != new_kind).then_some(Wrong::MemoryKindChanged))
+            }
+            (Meaning::Table(was), Meaning::Table(is)) => (was != is).then_some(Wrong::AddressChanged),
+            (Meaning::Leaf(..) | Meaning::Table(_) | Meaning::Unknown, _) => Some(Wrong::SizeChanged),
+        }
+    }
+
+    /// The first live or remembered entry that leads to one of `frames`, or a live one that lies there.
+    fn judge_free(&self, frames: FrameRange) -> Option<(Wrong, Place)> {
+        let leads = |record: &Record| record.said.means.frames().is_some_and(|to| to.intersects(frames));
+        let lies = |record: &Record| frames.contains(record.place.table);
+        let live = self.live.iter().find(|record| leads(record) || lies(record));
+        let zapped = self.zapped.iter().map(|zapped| &zapped.record).find(|record| leads(record));
+        live.map(|record| (Wrong::FreedWhileMapped, record.place))
+            .or(zapped.map(|record| (Wrong::FreedBeforeFlush, record.place)))
+    }
+
+    fn is_zapped(&self, place: Place) -> bool {
+        self.zapped.iter().any(|zapped| same_entry(zapped.record.place, place))
+    }
+
+    fn apply_write(&mut self, place: Place, old: Said, new: Said) {
+        if new.means != Meaning::Invalid {
+            self.zapped.retain(|zapped| !same_entry(zapped.record.place, place));
+            let followed = self.live.insert(Record { place, said: new });
+            self.lost += u64::from(!followed);
+            return;
+        }
+        self.live.remove(place.table, place.index);
+        if old.means != Meaning::Invalid {
+            let zapped = Zapped { record: Record { place, said: old }, remembered: Remembered::All };
+            self.lost += u64::from(self.zapped.try_push(zapped).is_err());
+        }
+    }
+
+    fn apply_flush(&mut self, scope: Scope, on: SeenBy) {
+        self.zapped.retain(|zapped| {
+            let place = zapped.record.place;
+            if on != SeenBy::All && on != place.seen {
+                return true;
+            }
+            match left(place, scope, zapped.remembered) {
+                Some(remembered) => {
+                    zapped.remembered = remembered;
+                    true
+                }
+                None => false,
+            }
+        });
+    }
+}
+
+fn same_entry(a: Place, b: Place) -> bool {
+    a.table == b.table && a.index == b.index
+}
+
+/// What a CPU may still hold of an entry at `place` after an invalidation of `scope` there.
+fn left(place: Place, scope: Scope, remembered: Remembered) -> Option<Remembered> {
+    let spans = |first: u64, at: u64| at.checked_sub(first).is_some_and(|offset| offset < place.level.entry_bytes());
+    match (place.input, scope) {
+        (Input::Host(first), Scope::HostPage(at)) if spans(first.get(), at.get()) => None,
+        (Input::Host(_), Scope::Host) => None,
+        (Input::Guest { vmid, at: first }, Scope::GuestPage { vmid: flushed, at })
+            if vmid == flushed && spans(first.get(), at.get()) =>
+        {
+            Some(Remembered::Combined)
+        }
+        // Combined entries that go before stage 2 does may come back from it.
+        (Input::Guest { vmid, .. }, Scope::GuestCombined { vmid: flushed })
+            if vmid == flushed && remembered == Remembered::Combined =>
+        {
+            None
+        }
+        (Input::Guest { vmid, .. }, Scope::Guest { vmid: flushed }) if vmid == flushed => None,
+        (Input::Host(_) | Input::Guest { .. }, _) => Some(remembered),
+    }
+}
