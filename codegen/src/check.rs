@@ -12,7 +12,7 @@ mod memory;
 mod uart;
 
 use crate::codes::{self, Code};
-use crate::diagnostic::{Diagnostic, Diagnostics, Radix, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, Radix, Span, human_bytes};
 use crate::load::Loaded;
 use crate::model::{Arch, Board, Origin, Sourced};
 use crate::schema::{Place, Size, Written};
@@ -70,11 +70,14 @@ impl Checker {
         }
         if first.checked_add(bytes).is_none_or(|end| end == 0) {
             let radix = self.radix(base.span);
-            let claim = format!("{what} {} runs past 2^64", radix.range(first, bytes));
-            let most = radix.show(u128::from(u64::MAX - first));
+            let claim = format!("{what} {} does not end below 2^64", radix.range(first, bytes));
             let found =
                 Diagnostic::new(&codes::E0204, claim).at(base.span, "starts here").at(size.span, "and is this long");
-            self.push(found.help(format!("at most {most} bytes fit behind this base")));
+            let help = match u64::MAX - first {
+                0 => "correct the address: nothing fits behind it".to_owned(),
+                most => format!("at most {} bytes fit behind this base", radix.show(most.into())),
+            };
+            self.push(found.help(help));
             return None;
         }
         Some((first, bytes))
@@ -86,13 +89,20 @@ impl Checker {
             return true;
         }
         let radix = self.radix(span);
+        // A size in units is answered in units.
+        let in_units = self.found.sources().slice(span).starts_with(['"', '\'']);
+        let show = |number: u64| match in_units {
+            true => format!("\"{}\"", human_bytes(number)),
+            false => radix.show(number.into()),
+        };
         let below = value - value % unit;
-        let unit_text = crate::diagnostic::human_bytes(unit);
-        let mut help = format!("{} is the multiple below", radix.show(below.into()));
-        if let Some(above) = crate::diagnostic::aligned_up(value, unit) {
-            help = format!("{help}, {} the one above", radix.show(above.into()));
-        }
-        let claim = format!("{what} {} is not a multiple of {unit_text}", radix.show(value.into()));
+        let unit_text = human_bytes(unit);
+        let help = match (below, crate::diagnostic::aligned_up(value, unit)) {
+            (0, Some(above)) => format!("the next multiple is {}", show(above)),
+            (below, Some(above)) => format!("{} is the multiple below, {} the one above", show(below), show(above)),
+            (below, None) => format!("{} is the multiple below", show(below)),
+        };
+        let claim = format!("{what} {} is not a multiple of {unit_text}", show(value));
         self.at(&codes::E0202, span, claim, &format!("not a multiple of {unit_text}"), &help);
         false
     }

@@ -37,6 +37,7 @@ pub(super) struct Claim {
 
 impl Claim {
     fn end(&self) -> u64 {
+        // `Checker::range` refuses what runs past 2^64 before it becomes a claim.
         self.base + self.bytes
     }
 

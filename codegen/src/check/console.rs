@@ -6,7 +6,7 @@ use super::claims::{Claim, Claims, Use};
 use super::uart::{self, Fixed, ns16550};
 use super::{Checker, machine};
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Span, human_bytes};
 use crate::model::{self, Arch, ConsolePlace, Mmio, Uart, UartRegister, Width};
 use crate::schema::{Console, ConsoleWord, InitWord, Written};
 
@@ -38,6 +38,10 @@ pub(super) fn check(
     Some(model::Console { place, uart, from })
 }
 
+fn span<T>(key: &Option<Written<T>>) -> Option<Span> {
+    key.as_ref().map(|key| key.span)
+}
+
 fn is_driver(table: &Console) -> bool {
     table.init.as_ref().is_some_and(|init| init.value == InitWord::Driver)
 }
@@ -59,23 +63,29 @@ fn inapplicable(checker: &mut Checker, table: &Console) {
     let kind = table.kind.value;
     let is_16550 = kind == ConsoleWord::Ns16550;
     let polled = kind == ConsoleWord::Polled;
-    let spans = |written: Option<Span>, applies: bool| written.filter(|_| !applies);
+    let any = kind != ConsoleWord::None;
+    let in_memory = any && table.io_port.is_none();
+    let rated = is_16550 && is_driver(table);
+    let (another, ports) = ("console.kind is another", "the registers are I/O ports, or there are none");
+    let rate = if is_16550 { "it is for init = \"driver\"" } else { another };
+    let init_writes = table.init_writes.as_ref().and_then(|list| list.first()).map(|key| key.span);
     let keys = [
-        ("console.io-port", spans(table.io_port.as_ref().map(|key| key.span), is_16550)),
-        ("console.reg-shift", spans(table.reg_shift.as_ref().map(|key| key.span), is_16550)),
-        ("console.io-width", spans(table.io_width.as_ref().map(|key| key.span), is_16550)),
-        ("console.clock-hz", spans(table.clock_hz.as_ref().map(|key| key.span), is_16550)),
-        ("console.baud", spans(table.baud.as_ref().map(|key| key.span), is_16550)),
-        ("console.tx", spans(table.tx.as_ref().map(|key| key.span), polled)),
-        ("console.ready", spans(table.ready.as_ref().map(|key| key.span), polled)),
-        (
-            "console.init-writes",
-            spans(table.init_writes.as_ref().and_then(|list| list.first()).map(|key| key.span), polled),
-        ),
+        ("console.base", span(&table.base), in_memory, ports),
+        ("console.size", span(&table.size), in_memory, ports),
+        ("console.init", span(&table.init), any, "there is no UART to set up"),
+        ("console.intid", span(&table.intid), any, "there is no UART to interrupt"),
+        ("console.io-port", span(&table.io_port), is_16550, another),
+        ("console.reg-shift", span(&table.reg_shift), is_16550 && in_memory, another),
+        ("console.io-width", span(&table.io_width), is_16550 && in_memory, another),
+        ("console.clock-hz", span(&table.clock_hz), rated, rate),
+        ("console.baud", span(&table.baud), rated, rate),
+        ("console.tx", span(&table.tx), polled, another),
+        ("console.ready", span(&table.ready), polled, another),
+        ("console.init-writes", init_writes, polled, another),
     ];
-    for (key, span) in keys {
-        if let Some(span) = span {
-            checker.inapplicable(key, span, "console.kind is another");
+    for (key, span, applies, because) in keys {
+        if let (Some(span), false) = (span, applies) {
+            checker.inapplicable(key, span, because);
         }
     }
 }
@@ -98,6 +108,18 @@ fn ns16550(checker: &mut Checker, table: &Console, arch: Arch) -> Option<Uart> {
     if shift.value > 3 {
         let claim = format!("console.reg-shift is {}, at most 3", shift.value);
         checker.at(&codes::E0110, shift.span, claim, "out of range", "registers lie 1, 2, 4 or 8 bytes apart: 0 to 3");
+        return None;
+    }
+    let bytes = u64::from(written.value);
+    if bytes > 1 << shift.value {
+        let claim =
+            format!("accesses of {bytes} bytes reach over registers that lie {} apart", human_bytes(1 << shift.value));
+        let found = Diagnostic::new(&codes::E0307, claim).at(written.span, "width").at(shift.span, "spacing");
+        checker.push(found.help(format!(
+            "write io-width = {}, or reg-shift = {}",
+            1 << shift.value.min(2),
+            bytes.trailing_zeros()
+        )));
         return None;
     }
     Some(ns16550::uart(shift.value, width, &init))
@@ -154,6 +176,12 @@ fn polled(checker: &mut Checker, table: &Console) -> Option<Uart> {
         }
     }
     let (ready_mask, ready_value) = (ready.mask.value, ready.value.value);
+    if ready_value & !ready_mask != 0 {
+        let claim = "console.ready.value has bits outside mask, so the console is never ready".to_owned();
+        let found = Diagnostic::new(&codes::E0307, claim).at(ready.value.span, "value").at(ready.mask.span, "mask");
+        let inside = checker.radix(ready.value.span).show((ready_value & ready_mask).into());
+        checker.push(found.help(format!("write value = {inside}, or widen the mask")));
+    }
     Some(Uart { kind: "polled".into(), tx, ready: status, ready_mask, ready_value, init })
 }
 

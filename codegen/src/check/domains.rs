@@ -167,7 +167,7 @@ fn memory(checker: &mut Checker, table: &Domain, memory: Option<&Memory>) -> Opt
 
 fn device(checker: &mut Checker, domain: &str, wanted: &Written<String>, devices: &[Written<Device>]) -> Option<usize> {
     let found = devices.iter().position(|device| device.value.name.value == wanted.value);
-    if found.is_none() {
+    if found.is_none() && checker.is_complete("device") {
         let known: Vec<&str> = devices.iter().map(|device| device.value.name.value.as_str()).collect();
         let help = match crate::load::nearest(&wanted.value, known.iter().copied()) {
             Some(near) => format!("did you mean {near:?}?"),
@@ -220,8 +220,8 @@ fn meets_memory(checker: &mut Checker, domain: &Domain, device: &Device, ipa: u6
 fn total(checker: &mut Checker, domains: &[Written<Domain>], memory: Option<&Memory>) {
     let (Some(memory), Some(last)) = (memory, domains.last()) else { return };
     let asked: u64 = domains.iter().fold(0, |sum, domain| sum.saturating_add(domain.value.memory.value.size.value.0));
-    let there: u64 = memory.banks.iter().map(|bank| bank.frames.bytes()).sum();
-    if asked > there {
+    let there = ram_bytes(memory);
+    if asked > there && checker.is_complete("memory.bank") {
         let claim = format!("domains ask for {} of memory, the banks have {}", human_bytes(asked), human_bytes(there));
         let mut found = Diagnostic::new(&codes::E0405, claim).at(last.value.memory.value.size.span, "the last of them");
         if let Some(place) = checker.found.sources().place(memory.banks[0].from) {
@@ -231,9 +231,14 @@ fn total(checker: &mut Checker, domains: &[Written<Domain>], memory: Option<&Mem
     }
 }
 
+/// All banks together; they may overlap, which is reported elsewhere.
+fn ram_bytes(memory: &Memory) -> u64 {
+    memory.banks.iter().fold(0, |sum, bank| sum.saturating_add(bank.frames.bytes()))
+}
+
 /// Checks `[emulator]`.
 pub(super) fn emulator(checker: &mut Checker, table: &Emulator, memory: Option<&Memory>) -> model::Emulator {
-    let banks: u64 = memory.map_or(0, |memory| memory.banks.iter().map(|bank| bank.frames.bytes()).sum());
+    let banks = memory.map_or(0, ram_bytes);
     let memory_bytes = table.memory.as_ref().map_or(banks, |memory| memory.value.0);
     if let Some(written) = table.memory.as_ref().filter(|written| written.value.0 < banks) {
         let claim =

@@ -56,11 +56,12 @@ fn inapplicable(checker: &mut Checker, table: &Irq) {
     let (v2, v3) = (kind == IrqWord::GicV2, kind == IrqWord::GicV3);
     let one = |key: &Option<Written<Registers>>| key.as_ref().map(|key| key.span);
     let list = |key: &Option<Vec<Written<Registers>>>| key.as_ref().and_then(|list| list.first()).map(|key| key.span);
-    let keys: [(&str, Option<Span>, bool); 9] = [
+    let keys: [(&str, Option<Span>, bool); 10] = [
         ("irq.gicd", one(&table.gicd), v2 || v3),
         ("irq.gicc", one(&table.gicc), v2),
         ("irq.gich", one(&table.gich), v2),
         ("irq.gicv", one(&table.gicv), v2),
+        ("irq.gicc-alias", table.gicc_alias.as_ref().map(|key| key.span), v2),
         ("irq.v2m", list(&table.v2m), v2),
         ("irq.gicr", list(&table.gicr), v3),
         ("irq.its", list(&table.its), v3),

@@ -7,7 +7,7 @@ use super::claims::{Claim, Claims, Use};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::model::{self, Arch, Conduit, Core, Cpus, EnableMethod, Origin, Sourced, Width};
-use crate::schema::{ArchWord, ConduitWord, Cpu, EnableWord, Platform, PowerOff, Written};
+use crate::schema::{ArchWord, ConduitWord, Cpu, EnableWord, Platform, PowerOff, Size, Written};
 
 /// Affinity fields of MPIDR_EL1: Aff3 in bits [39:32], Aff2 to Aff0 in bits [23:0]. Arm ARM (DDI 0487), MPIDR_EL1.
 const AFFINITY: u64 = 0xff_00ff_ffff;
@@ -171,11 +171,24 @@ fn write(
         checker.at(&codes::E0312, value.span, claim, "too wide", "raise width, or correct the value");
     }
     match (port, address, arch) {
-        (Some(port), None, Arch::X86_64) => Some(model::PowerOff::Port { port: port.value, width, value: amount }),
+        (Some(port), None, Arch::X86_64) => {
+            if u64::from(port.value) + bytes > 1 << 16 {
+                let claim =
+                    format!("platform.power-off.port {:#x} and the {bytes} bytes written run past 0xffff", port.value);
+                checker.at(&codes::E0204, port.span, claim, "starts here", "q35 takes port 0x604");
+            }
+            Some(model::PowerOff::Port { port: port.value, width, value: amount })
+        }
         (None, Some(address), _) => {
-            let (name, span) = ("platform.power-off".to_owned(), address.span);
-            claims.add(Claim { name, base: address.value, bytes, span, kind: Use::Fixmap });
-            Some(model::PowerOff::Mmio { address: PhysAddr::new(address.value), width, value: amount })
+            // An aligned register cannot reach into the next page, nor past 2^64.
+            if !checker.aligned("platform.power-off.address", address.value, address.span, bytes) {
+                return None;
+            }
+            let size = Written { value: Size(bytes), span: written_width.span };
+            let (base, bytes) = checker.range("platform.power-off", address, &size)?;
+            let name = "platform.power-off".to_owned();
+            claims.add(Claim { name, base, bytes, span: address.span, kind: Use::Fixmap });
+            Some(model::PowerOff::Mmio { address: PhysAddr::new(base), width, value: amount })
         }
         (Some(port), None, Arch::Aarch64) => {
             checker.inapplicable("platform.power-off.port", port.span, "aarch64 has no I/O ports");

@@ -36,8 +36,14 @@ pub(super) fn check(checker: &mut Checker, memory: &Memory, claims: &mut Claims)
         }
     }
     banks.sort_by_key(|bank| bank.frames.first);
-    for pair in banks.windows(2) {
-        overlap(checker, &pair[0], &pair[1]);
+    let mut furthest: Option<&Bank> = None;
+    for bank in &banks {
+        if let Some(below) = furthest {
+            overlap(checker, below, bank);
+        }
+        if furthest.is_none_or(|below| below.frames.end() < bank.frames.end()) {
+            furthest = Some(bank);
+        }
     }
     if memory.bank.is_empty() && checker.is_complete("memory.bank") {
         let help = "add a [[memory.bank]] with base and size";
@@ -135,7 +141,8 @@ fn reserved(checker: &mut Checker, memory: &Memory, banks: &[Bank]) -> Vec<model
         let from = first - first % PAGE_BYTES;
         let to = (first + bytes).checked_next_multiple_of(PAGE_BYTES).unwrap_or(first + bytes);
         let frames = frames(from, to - from);
-        if !banks.iter().any(|bank| bank.frames.intersects(frames)) {
+        let all_known = checker.is_complete("memory.bank") && banks.len() == memory.bank.len();
+        if all_known && !banks.iter().any(|bank| bank.frames.intersects(frames)) {
             let claim = format!("{what} {} touches no memory.bank", Radix::Hex.range(first, bytes));
             checker.at(
                 &codes::E0206,

@@ -100,6 +100,11 @@ pub(super) fn place(inputs: &Inputs<'_>, physical: &mut Physical<'_>, refusals: 
     if !directmap_fits(inputs, refusals) {
         return None;
     }
+    let tables = index::FIXED as u64;
+    if inputs.image_bytes(tables) > IMAGE_WINDOW_BYTES {
+        refusals.push(too_large(inputs, &TooLarge { tables }));
+        return None;
+    }
     let draft = match inputs.board.boot.load {
         Placement::At(load, from) => given(inputs, load, from, physical, refusals),
         Placement::Auto(from) => lowest(inputs, from, physical, refusals),
