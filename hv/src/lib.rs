@@ -23,3 +23,5 @@ pub mod fault;
 pub mod io;
 pub mod power;
 pub mod arch;
+#[cfg(not(bare))]
+pub mod sim;
