@@ -9,6 +9,7 @@ pub mod fixmap;
 pub mod pmap;
 pub mod firmware_window;
 pub mod private;
+pub mod mapcache;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,288 @@
+//! The map cache: how a CPU reaches a frame that has no mapping, for the length of one guard.
+//!
+//! One per CPU, on leaves that hang in that CPU's root alone: no lock, and every invalidation is local. A slot is
+//!
+//! - *clean*: its entry is invalid and this CPU has forgotten it;
+//! - *live*: mapped, and somebody holds a guard;
+//! - *retained*: mapped for the loaded domain, nobody holds a guard;
+//! - *dirty*: its entry is invalid, this CPU may remember it.
+//!
+//! A slot is taken only when it is clean, so entries go from invalid to valid and back with the invalidation in between:
+//! break-before-make holds by construction. Never hands out a reference to what it maps, never allocates, never keeps a
+//! page for another domain than the one whose slot is loaded.
+
+mod context;
+mod ledger;
+mod mapped;
+mod slots;
+
+#[cfg(test)]
+mod tests;
+
+use core::cell::Cell;
+use core::panic::Location;
+
+use paging::{Entry, Format, Frame, HostAccess, HostAttributes, Level, Memory, PAGE_BYTES, Table, VirtAddr};
+
+use super::entry::{Cells, Input, Place, SeenBy, Writer};
+use crate::machine::Machine;
+use ledger::Ledger;
+use slots::{NOTHING, Slot, SlotNumber, SlotSet};
+
+pub use context::{Context, Owner, Refused, View};
+pub use ledger::{Figures, Leaked, Moment};
+pub use mapped::{Mapped, OutsidePage};
+
+/// Entries of the hash from frames to slots; a power of two.
+const HINTS: usize = 32;
+
+/// How long a page stays mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// Until its last guard is dropped.
+    Strict,
+    /// Until its slot is needed or another domain is loaded.
+    Lazy,
+}
+
+/// What happens when every slot is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhaustion {
+    /// A panic that names the owners.
+    Stop,
+    /// The caller is told.
+    Return,
+}
+
+impl Exhaustion {
+    /// What this build does: debug builds stop.
+    pub const BUILD: Self = if cfg!(debug_assertions) { Self::Stop } else { Self::Return };
+}
+
+/// Every slot is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+/// Where a CPU's slots are.
+#[derive(Clone, Copy, Debug)]
+pub struct Area<'t> {
+    /// The table that holds the leaves; no other root links to it.
+    pub table: &'t Table,
+    /// Its frame.
+    pub frame: Frame,
+    /// First byte of slot 0.
+    pub base: VirtAddr,
+}
+
+/// One CPU's cache of `SLOTS` pages.
+pub struct MapCache<'t, M, const SLOTS: usize> {
+    machine: M,
+    area: Area<'t>,
+    retention: Retention,
+    exhaustion: Exhaustion,
+    loaded: Cell<Owner>,
+    ledger: Ledger,
+    /// Where a frame was put last. Only a hint: the slot knows what it holds.
+    hints: [Cell<SlotNumber>; HINTS],
+    slots: [Slot; SLOTS],
+    clean: SlotSet<SLOTS>,
+    dirty: SlotSet<SLOTS>,
+}
+
+impl<'t, M: Machine, const SLOTS: usize> MapCache<'t, M, SLOTS> {
+    /// The cache of the CPU that `machine` is. All entries of `area` are invalid and forgotten; nobody is loaded.
+    pub fn new(machine: M, area: Area<'t>, retention: Retention, exhaustion: Exhaustion) -> Self {
+        let first = area.base.index(Level::L3).get();
+        assert!(SLOTS > 0 && first + SLOTS <= paging::ENTRIES, "the slots' leaves lie in one table");
+        let cache = Self {
+            machine,
+            area,
+            retention,
+            exhaustion,
+            loaded: Cell::new(Owner::Nobody),
+            ledger: Ledger::new(),
+            hints: [const { Cell::new(SlotNumber::FIRST) }; HINTS],
+            slots: [const { Slot::EMPTY }; SLOTS],
+            clean: SlotSet::all(),
+            dirty: SlotSet::none(),
+        };
+        let invalid = |slot| area.table.load(cache.place(slot).index) == Entry::INVALID;
+        assert!(cache.clean.iter().all(invalid), "the slots are empty when the cache is made");
+        cache
+    }
+
+    /// What was counted so far.
+    pub fn figures(&self) -> Figures {
+        self.ledger.figures()
+    }
+
+    /// Whose domain slot is loaded.
+    pub fn loaded(&self) -> Owner {
+        self.loaded.get()
+    }
+
+    /// Guards that are alive, as a value; [`MapCache::assert_empty`] is what hypervisor code calls.
+    pub fn check_empty(&self, moment: Moment) -> Result<(), Leaked> {
+        self.ledger.check_empty(moment)
+    }
+
+    /// No guard may be alive at this moment; a panic names who made those that are.
+    pub fn assert_empty(&self, moment: Moment) {
+        if let Err(leaked) = self.check_empty(moment) {
+            panic!("map cache: {leaked}{}", self.owners());
+        }
+    }
+
+    /// Empties the cache, has `replace` change the domain slot's entry, and notes whose it is now; interrupts are masked
+    /// throughout. Where `replace` fails it leaves the domain slot empty, and nobody is loaded.
+    pub fn switch<E>(&self, to: Owner, replace: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        self.machine.without_interrupts(|| {
+            self.assert_empty(Moment::DomainSwitch);
+            self.zap_retained();
+            self.clean_dirty();
+            self.loaded.set(Owner::Nobody);
+            replace()?;
+            self.loaded.set(to);
+            Ok(())
+        })
+    }
+
+    /// Finds or makes a mapping of `frame`.
+    #[inline]
+    #[track_caller]
+    fn take(&self, frame: Frame) -> Result<SlotNumber, Exhausted> {
+        let by = Location::caller();
+        self.machine.without_interrupts(|| {
+            let number = self.hint(frame).get();
+            let slot = self.slot(number);
+            if slot.frame.get() == frame {
+                slot.references.set(slot.references.get() + 1);
+                self.ledger.mapped();
+                return Ok(number);
+            }
+            self.take_clean(frame, by)
+        })
+    }
+
+    /// Takes back one reference.
+    #[inline]
+    fn put(&self, number: SlotNumber, retention: Retention) {
+        self.machine.without_interrupts(|| {
+            let slot = self.slot(number);
+            let references = slot.references.get() - 1;
+            slot.references.set(references);
+            self.ledger.unmapped();
+            if references == 0 && retention == Retention::Strict {
+                self.empty(number);
+            }
+        });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_clean(&self, frame: Frame, by: &'static Location<'static>) -> Result<SlotNumber, Exhausted> {
+        let number = match self.clean.first() {
+            Some(number) => number,
+            None => self.recycle()?,
+        };
+        self.clean.remove(number);
+        let hint = self.hint(frame);
+        // What loses its hint cannot be found again, so there is no use in keeping it.
+        if core::ptr::eq(self.hint(self.slot(hint.get()).frame.get()), hint) {
+            self.zap_if_retained(hint.get());
+        }
+        hint.set(number);
+        let slot = self.slot(number);
+        slot.frame.set(frame);
+        slot.references.set(1);
+        slot.by.set(by);
+        let attributes = HostAttributes::new(HostAccess::ReadWrite, Memory::Normal);
+        self.write(number, M::Format::leaf(Level::L3, frame, attributes));
+        self.writer().publish();
+        self.ledger.missed();
+        Ok(number)
+    }
+
+    /// Strict: the mapping is gone on return, from the table and from this CPU's memory.
+    #[inline(never)]
+    fn empty(&self, number: SlotNumber) {
+        self.write(number, Entry::INVALID);
+        self.writer().flush_page_local(self.address(number));
+        self.ledger.flushed_page();
+        self.slot(number).frame.set(NOTHING);
+        self.clean.insert(number);
+    }
+
+    /// Makes slots clean that nobody uses, and returns one.
+    #[cold]
+    fn recycle(&self) -> Result<SlotNumber, Exhausted> {
+        self.zap_retained();
+        self.clean_dirty();
+        self.ledger.recycled();
+        self.clean.first().ok_or_else(|| match self.exhaustion {
+            Exhaustion::Stop => panic!("map cache: every slot is live{}", self.owners()),
+            Exhaustion::Return => Exhausted,
+        })
+    }
+
+    fn zap_retained(&self) {
+        SlotNumber::all::<SLOTS>().for_each(|number| self.zap_if_retained(number));
+    }
+
+    fn zap_if_retained(&self, number: SlotNumber) {
+        let slot = self.slot(number);
+        if slot.references.get() == 0 && slot.frame.get() != NOTHING {
+            self.write(number, Entry::INVALID);
+            slot.frame.set(NOTHING);
+            self.dirty.insert(number);
+        }
+    }
+
+    /// One invalidation for all dirty slots.
+    fn clean_dirty(&self) {
+        if self.dirty.first().is_none() {
+            return;
+        }
+        self.writer().flush_local();
+        self.ledger.flushed_all();
+        self.dirty.move_to(&self.clean);
+    }
+
+    fn write(&self, number: SlotNumber, entry: Entry) {
+        self.writer().write::<M::Format>(Cells::Table(self.area.table), self.place(number), entry);
+    }
+
+    fn writer(&self) -> Writer<'_, M> {
+        Writer::new(&self.machine, "map cache")
+    }
+
+    fn place(&self, number: SlotNumber) -> Place {
+        let at = self.address(number);
+        Place {
+            table: self.area.frame,
+            index: at.index(Level::L3),
+            level: Level::L3,
+            input: Input::Host(at),
+            seen: SeenBy::Cpu(self.machine.cpu()),
+        }
+    }
+
+    #[inline(always)]
+    fn address(&self, number: SlotNumber) -> VirtAddr {
+        VirtAddr::new(self.area.base.get() + number.get() as u64 * PAGE_BYTES)
+    }
+
+    #[inline(always)]
+    fn hint(&self, frame: Frame) -> &Cell<SlotNumber> {
+        &self.hints[frame.number() as usize % HINTS]
+    }
+
+    #[inline(always)]
+    fn slot(&self, number: SlotNumber) -> &Slot {
+        &self.slots[number.get()]
+    }
+
+    fn owners(&self) -> ledger::Owners<'_> {
+        ledger::Owners(&self.slots)
+    }
+}
