@@ -10,6 +10,15 @@ pub mod pmap;
 pub mod firmware_window;
 pub mod private;
 pub mod mapcache;
+pub mod here;
+pub mod space;
+pub mod boot_alloc;
+pub mod frames;
+pub mod buddy;
+pub mod vmap;
+pub mod heap;
+#[cfg(test)]
+mod rig;
 
 #[cfg(test)]
 mod tests;

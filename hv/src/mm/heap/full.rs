@@ -1,0 +1,119 @@
+//! All RAM is mapped, all the time, at a constant distance: for comparison, and to fall back to.
+//!
+//! Never maps or unmaps after it was made.
+
+use paging::{Frame, FrameRange, PAGE_BYTES, VirtAddr};
+
+use super::{Backing, Chunk, HeapError};
+use crate::machine::Machine;
+use crate::mm::buddy::DomainHeap;
+use crate::mm::frames::{Bank, Order, READ_WRITE};
+use crate::mm::here::{Here, Reach, bytes};
+use crate::mm::space::{LeafSize, Space, SpaceError, Tables};
+
+/// A window in which address = frame + constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Address of `first`; both are at the start of a gigabyte.
+    pub base: VirtAddr,
+    /// The first frame that has a place.
+    pub first: Frame,
+}
+
+impl Window {
+    /// Where a frame's place is.
+    pub(super) fn address(&self, frame: Frame) -> VirtAddr {
+        bytes(self.base, (frame.number() - self.first.number()) * PAGE_BYTES)
+    }
+
+    /// Whose place an address is, if a frame of RAM is.
+    pub(super) fn frame(&self, domain: &DomainHeap, at: VirtAddr) -> Option<Frame> {
+        let offset = at.get().checked_sub(self.base.get())?;
+        let frame = self.first.checked_add(offset / PAGE_BYTES)?;
+        domain.frames().block_of(frame).map(|_| frame)
+    }
+
+    /// Gives every root entry of the window that a bank needs its table.
+    ///
+    /// # Errors
+    /// When there is no frame for a table.
+    pub(super) fn make_root_entries(
+        &self,
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        tables: &mut impl Tables,
+        space: &Space,
+        banks: &[Bank],
+    ) -> Result<(), SpaceError> {
+        banks.iter().try_for_each(|bank| {
+            space.make_root_entries(here, tables, self.address(bank.frames.first), bank.frames.bytes())
+        })
+    }
+}
+
+/// Policy `full`.
+#[derive(Debug)]
+pub struct Full {
+    window: Window,
+}
+
+impl Full {
+    /// Maps all of `banks`, by blocks where they are whole, before any other CPU has a root.
+    ///
+    /// # Errors
+    /// When there is no frame for a table.
+    pub fn new(
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        tables: &mut impl Tables,
+        mut space: Space,
+        window: Window,
+        banks: &[Bank],
+    ) -> Result<Self, SpaceError> {
+        window.make_root_entries(here, tables, &space, banks)?;
+        for bank in banks {
+            for (size, frames) in by_size(bank.frames) {
+                let at = window.address(frames.first);
+                space.map(&mut here.quietly(), tables, size, at, frames, READ_WRITE)?;
+            }
+        }
+        Ok(Self { window })
+    }
+}
+
+/// Cuts a range where whole blocks begin and end.
+fn by_size(range: FrameRange) -> impl Iterator<Item = (LeafSize, FrameRange)> {
+    const BLOCK: u64 = Order::BLOCK.frames();
+    let (first, end) = (range.first.number(), range.end().number());
+    let low = first.next_multiple_of(BLOCK).min(end);
+    let high = (end / BLOCK * BLOCK).max(low);
+    let piece = |size, first, end| (size, FrameRange::new(Frame::new(first), end - first));
+    let cut = [piece(LeafSize::Page, first, low), piece(LeafSize::Block, low, high), piece(LeafSize::Page, high, end)];
+    cut.into_iter().filter(|(_, frames)| !frames.is_empty())
+}
+
+impl Backing for Full {
+    fn map(
+        &mut self,
+        _: &mut Here<'_, impl Machine, impl Reach>,
+        _: &mut DomainHeap,
+        chunk: Chunk,
+    ) -> Result<VirtAddr, HeapError> {
+        Ok(self.window.address(chunk.first))
+    }
+
+    fn unmap(
+        &mut self,
+        _: &mut Here<'_, impl Machine, impl Reach>,
+        _: &mut DomainHeap,
+        _: Chunk,
+    ) -> Result<(), SpaceError> {
+        Ok(())
+    }
+
+    fn address_of(&self, _: &Here<'_, impl Machine, impl Reach>, _: &DomainHeap, frame: Frame) -> Option<VirtAddr> {
+        Some(self.window.address(frame))
+    }
+
+    fn frame_of(&self, _: &Here<'_, impl Machine, impl Reach>, domain: &DomainHeap, at: VirtAddr) -> Option<Frame> {
+        self.window.frame(domain, at)
+    }
+}

@@ -1,0 +1,101 @@
+//! The CPU that runs this: its processor, and its way to frames that have no address.
+//!
+//! State of the memory system is shared by all CPUs and holds neither; every operation is handed one of these.
+
+mod reach;
+
+pub use reach::Reach;
+
+use paging::{Entry, Frame, FrameRange, Index, Level, PAGE_BYTES, VirtAddr};
+
+use crate::machine::Machine;
+use crate::mm::entry::{Event, Input, Place, Said, SeenBy, Watch, Writer};
+
+/// One CPU, as the memory system sees it.
+pub struct Here<'c, M, A> {
+    /// Its processor.
+    pub machine: &'c M,
+    /// Its way to frames.
+    pub reach: &'c mut A,
+    telling: Telling,
+}
+
+/// Whether the watcher is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telling {
+    Everything,
+    Nothing,
+}
+
+impl<'c, M: Machine, A: Reach> Here<'c, M, A> {
+    /// The CPU with this processor, which reaches frames in this way.
+    pub fn new(machine: &'c M, reach: &'c mut A) -> Self {
+        Self { machine, reach, telling: Telling::Everything }
+    }
+
+    /// The same CPU, whose entry writes nobody is told of: for entries that never change again, and that lead to frames
+    /// whoever owns them.
+    pub(crate) fn quietly(&mut self) -> Here<'_, M, A> {
+        Here { machine: self.machine, reach: &mut *self.reach, telling: Telling::Nothing }
+    }
+
+    /// Reads 8 bytes at an aligned, mapped address.
+    pub fn load(&self, at: VirtAddr) -> u64 {
+        self.machine.load(at)
+    }
+
+    /// Writes 8 bytes at an aligned, mapped address.
+    pub fn store(&self, at: VirtAddr, value: u64) {
+        self.machine.store(at, value);
+    }
+
+    /// Makes a mapped page zero.
+    pub(crate) fn clear_page(&self, page: VirtAddr) {
+        self.machine.zero(page, PAGE_BYTES);
+    }
+
+    pub(crate) fn read(&mut self, table: Frame, index: Index) -> Entry {
+        self.reach.read(table, index)
+    }
+
+    /// Changes an entry, at `level`, of a table that every CPU walks; `at` is the first address it spans.
+    pub(crate) fn write(&mut self, level: Level, table: Frame, at: VirtAddr, new: Entry) {
+        let index = at.index(level);
+        if M::Watch::WATCHES && self.telling == Telling::Everything {
+            let input = Input::Host(VirtAddr::new(at.get() - at.get() % level.entry_bytes()));
+            let place = Place { table, index, level, input, seen: SeenBy::All };
+            let old = Said::of::<M::Format>(level, self.reach.read(table, index));
+            self.writer().tell(Event::Write { place, old, new: Said::of::<M::Format>(level, new) });
+        }
+        self.reach.write(table, index, new);
+    }
+
+    /// Entries that became valid are seen by walks from now on.
+    pub(crate) fn publish(&self) {
+        self.writer().publish();
+    }
+
+    /// Every CPU has forgotten the page at `at`, and the way to it.
+    pub(crate) fn flush_page(&self, at: VirtAddr) {
+        self.writer().flush_page_all(at);
+    }
+
+    /// Tells whoever watches that nobody can reach these frames any more.
+    pub(crate) fn released(&self, frames: FrameRange) {
+        self.writer().tell(Event::Free(frames));
+    }
+
+    fn writer(&self) -> Writer<'c, M> {
+        Writer::new(self.machine, "shared tables")
+    }
+}
+
+/// Word number `word` from `base`.
+pub(crate) const fn words(base: VirtAddr, word: u64) -> VirtAddr {
+    bytes(base, word * 8)
+}
+
+/// The address `bytes` above `base`, inside a planned region.
+pub(crate) const fn bytes(base: VirtAddr, bytes: u64) -> VirtAddr {
+    base.checked_add(bytes).expect("planned regions end inside the address space")
+}
