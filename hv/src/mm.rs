@@ -1,6 +1,6 @@
-//! Reaching memory that has no mapping: fixed windows whose entries come and go.
+//! The memory system: windows onto frames that have no address, and who has which frame.
 //!
-//! Never allocates, never maps RAM for good. Modules in the order in which boot brings them up.
+//! Never maps a guest's memory for longer than a guard lives. Modules in the order in which boot brings them up.
 
 pub mod entry;
 pub mod checker;

@@ -86,10 +86,21 @@ pub struct Counts {
     pub free: u64,
     /// Blocks that are split.
     pub split: u64,
-    /// Tables lent.
+    /// Tables lent, since the boot allocator is gone.
     pub tables: u64,
     /// Frames that are never to be used again.
     pub quarantined: u64,
+}
+
+/// Pages that the heap keeps mapped for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Records of blocks.
+    pub block_records: u64,
+    /// Records of the frames of split blocks.
+    pub frame_records: u64,
+    /// Nodes' lists.
+    pub lists: u64,
 }
 
 /// The heap.
@@ -130,6 +141,12 @@ impl DomainHeap {
     /// What there is.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// What it keeps mapped.
+    pub fn kept(&self) -> Kept {
+        let lists = self.nodes.len() as u64;
+        Kept { block_records: self.frames.mapped_pages(), frame_records: self.counts.split, lists }
     }
 
     /// Takes a chunk, from `near` if it has one.

@@ -1,5 +1,7 @@
 //! The domain heap against a model that knows only who has what.
 
+mod model;
+
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
@@ -12,106 +14,13 @@ use crate::mm::heap::{Leaves, Policy};
 use crate::mm::here::Here;
 use crate::mm::rig::{BLOCK, Choice, GIB, LISTS, Sparse, System, bank, boot, with};
 use crate::mm::space::{SpaceError, Tables};
+use model::{Model, steps};
 
 const NONE: Choice = Choice { policy: Policy::None, leaves: Leaves::Pages };
 const OWNER: Owner = Owner::domain(0);
 const ANY: Node = Node(0);
 
 type On<'a, 'm, 'r> = &'a mut Here<'m, Sparse, &'r Sparse>;
-
-/// What a test asks for.
-#[derive(Clone, Debug)]
-enum Step {
-    Allocate { order: u8, node: u8, owner: usize },
-    Free(usize),
-    Trim { which: usize, keep: u64 },
-    Table,
-    GiveTable(usize),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let order = prop_oneof![4 => 0_u8..4, 2 => 4_u8..9, 1 => 9_u8..14];
-    let step = prop_oneof![
-        5 => (order, 0_u8..2, 0_usize..3).prop_map(|(order, node, owner)| Step::Allocate { order, node, owner }),
-        4 => any::<usize>().prop_map(Step::Free),
-        1 => (any::<usize>(), any::<u64>()).prop_map(|(which, keep)| Step::Trim { which, keep }),
-        1 => Just(Step::Table),
-        1 => any::<usize>().prop_map(Step::GiveTable),
-    ];
-    proptest::collection::vec(step, 1..300)
-}
-
-/// Who has what.
-#[derive(Default)]
-struct Model {
-    used: BTreeMap<Frame, (Order, Owner)>,
-    tables: Vec<Frame>,
-}
-
-impl Model {
-    fn nth(&self, number: usize) -> Option<(Frame, Order, Owner)> {
-        let nth = self.used.iter().nth(number.checked_rem(self.used.len())?)?;
-        Some((*nth.0, nth.1.0, nth.1.1))
-    }
-
-    fn frames(&self) -> u64 {
-        self.used.values().map(|(order, _)| order.frames()).sum::<u64>() + self.tables.len() as u64
-    }
-
-    fn take(&mut self, frame: Frame, order: Order, owner: Owner) {
-        let range = FrameRange::new(frame, order.frames());
-        let below = self.used.range(..frame).next_back().map(|(first, (order, _))| first.add(order.frames()));
-        assert!(below.is_none_or(|end| end <= frame), "{range} is somebody's already");
-        let above = self.used.range(frame..).next().map(|(first, _)| *first);
-        assert!(above.is_none_or(|first| first >= range.end()), "{range} is somebody's already");
-        assert!(!self.tables.iter().any(|table| range.contains(*table)), "{range} holds a table");
-        assert!(frame.number().is_multiple_of(order.frames()), "{range} is aligned");
-        self.used.insert(frame, (order, owner));
-    }
-
-    fn step(&mut self, here: On<'_, '_, '_>, system: &mut System, step: Step) {
-        let heap = &mut system.domain;
-        match step {
-            Step::Allocate { order, node, owner } => {
-                let (order, owner) = (Order::new(order), Owner::domain(owner));
-                if let Ok(frame) = heap.allocate(here, order, owner, Node(node)) {
-                    self.take(frame, order, owner);
-                }
-            }
-            Step::Free(which) => {
-                let Some((frame, order, owner)) = self.nth(which) else { return };
-                assert_eq!(heap.free(here, frame, order, Owner::domain(9)), Err(FreeError::Foreign(frame)));
-                assert_eq!(heap.free(here, frame, order, owner), Ok(()));
-                assert!(heap.free(here, frame, order, owner).is_err(), "twice");
-                self.used.remove(&frame);
-            }
-            Step::Trim { which, keep } => {
-                let Some((frame, order, owner)) = self.nth(which) else { return };
-                let unit = if order.is_blocks() { BLOCK } else { 1 };
-                let keep = keep % (order.frames() + 1) / unit * unit;
-                assert_eq!(heap.trim(here, (frame, order), owner, keep), Ok(()));
-                self.used.remove(&frame);
-                super::parts(frame, order, keep).filter(|(start, _)| start.number() < frame.number() + keep).for_each(
-                    |(start, part)| {
-                        self.used.insert(start, (part, owner));
-                    },
-                );
-            }
-            Step::Table => {
-                if let Some(table) = Tables::allocate(heap, here) {
-                    assert!(!self.tables.contains(&table));
-                    self.take(table, Order::FRAME, OWNER);
-                    self.used.remove(&table);
-                    self.tables.push(table);
-                }
-            }
-            Step::GiveTable(which) => {
-                let Some(place) = which.checked_rem(self.tables.len()) else { return };
-                Tables::free(heap, here, self.tables.swap_remove(place));
-            }
-        }
-    }
-}
 
 fn two_nodes() -> [Bank; 2] {
     let other = Bank { node: Node(1), ..bank(3 * GIB + 100, 30 * BLOCK) };
@@ -369,5 +278,44 @@ fn tables_are_counted_from_the_first() {
         assert_eq!(Tables::lost(&mut system.domain, here, Frame::new(GIB), 0), Kept, "the root is the plan's");
         Tables::free(&mut system.domain, here, table);
         assert_eq!(system.domain.counts(), before);
+    });
+}
+
+/// The hypervisor's tables, by who uses their frames.
+fn tables_by_use(here: &mut Here<'_, Sparse, &Sparse>, system: &System) -> BTreeMap<&'static str, usize> {
+    let (mut tables, mut found) = (Vec::new(), BTreeMap::new());
+    let root = paging::Root::new(Frame::new(GIB), paging::Level::L0);
+    let whole = paging::for_each_entry::<paging::El2, ()>(here.reach, root, |visit| {
+        if let paging::Visit::Table { table, .. } = visit {
+            tables.push(table);
+        }
+        core::ops::ControlFlow::Continue(())
+    });
+    assert!(whole.is_continue());
+    for table in tables {
+        let from = match system.domain.frames().usage(here, table) {
+            Use::Reserved => "boot",
+            Use::Table => "heap",
+            other => panic!("the table {table} is {other:?}"),
+        };
+        *found.entry(from).or_default() += 1;
+    }
+    found
+}
+
+#[test]
+fn tables_come_from_boot_until_the_heap_has_its_first_block_and_from_the_heap_ever_after() {
+    with(&[bank(GIB, 3 * GIB)], &[], NONE, |_, here, system| {
+        let at_boot = tables_by_use(here, system);
+        assert_eq!(at_boot.keys().copied().collect::<Vec<_>>(), ["boot"]);
+        let pages = system.heap.allocate(here, &mut system.domain, Order::FRAME, ANY).expect("there is plenty");
+        let mapping = system.vmap.map(here, &mut system.domain, pages.frames(), crate::mm::frames::READ_WRITE);
+        let later = tables_by_use(here, system);
+        assert_eq!(later["boot"], at_boot["boot"]);
+        assert_eq!(later["heap"] as u64, system.domain.counts().tables);
+        let kept = super::Kept { block_records: 6, frame_records: system.domain.counts().split, lists: 1 };
+        assert_eq!(system.domain.kept(), kept);
+        assert!(mapping.is_ok());
+        assert_eq!(system.heap.free(here, &mut system.domain, pages), Ok(()));
     });
 }

@@ -345,3 +345,50 @@ fn the_full_window_maps_broken_blocks_by_page_and_whole_ones_by_block() {
         assert!(matches!(El2::decode(Level::L0, entry), Decoded::Table(_)));
     });
 }
+
+/// Words read, words written and entries written by `action`.
+fn cost(machine: &Sparse, action: impl FnOnce()) -> (u64, u64, u64) {
+    let now = || (machine.loads.get(), machine.stores.get(), machine.entry_writes.get());
+    let before = now();
+    action();
+    let after = now();
+    (after.0 - before.0, after.1 - before.1, after.2 - before.2)
+}
+
+#[test]
+fn a_page_costs_a_score_of_words_and_one_entry() {
+    for choice in Choice::ALL {
+        let entries = u64::from(choice.policy != Policy::Full && choice.leaves == Leaves::Pages);
+        with(&[bank(GIB, GIB)], &[], choice, |machine, here, system| {
+            let keep: Vec<_> =
+                (0..3).map(|_| allocate(here, system, Order::FRAME).expect("a gigabyte is enough")).collect();
+            let mut pages = None;
+            let allocated = cost(machine, || pages = allocate(here, system, Order::FRAME).ok());
+            let freed = cost(machine, || pages.into_iter().for_each(|pages| free(here, system, pages)));
+            for (loads, stores, written) in [allocated, freed] {
+                assert!(loads <= 20 && stores <= 10, "{choice:?}: {loads} words read, {stores} written");
+                assert_eq!(written, entries, "{choice:?}");
+            }
+            keep.into_iter().for_each(|pages| free(here, system, pages));
+        });
+    }
+}
+
+#[test]
+fn memory_can_be_used_up_and_comes_back() {
+    for choice in mapping() {
+        with(&[bank(GIB, 40 * BLOCK), bank(2 * GIB, 7 * BLOCK)], &[], choice, |machine, here, system| {
+            let (before, root) = (system.domain.counts(), Frame::new(GIB));
+            for order in [0, 3, 9].map(Order::new) {
+                let mut live = Vec::new();
+                while let Ok(pages) = allocate(here, system, order) {
+                    live.push(pages);
+                }
+                assert!(live.len() as u64 * order.frames() >= 43 * BLOCK, "{} chunks of {order:?}", live.len());
+                live.into_iter().for_each(|pages| free(here, system, pages));
+                assert_eq!(system.domain.counts(), before);
+                assert!(leaves(machine, root).is_empty());
+            }
+        });
+    }
+}
