@@ -5,6 +5,7 @@
 mod claims;
 mod console;
 mod domains;
+mod heap;
 mod interrupts;
 mod layout;
 mod machine;
@@ -191,7 +192,9 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     let boot = file.boot.as_ref().and_then(|boot| layout::boot(checker, boot, arch));
     let fixed = claims.pages_mapped_for_good();
     let layout = file.layout.as_ref().and_then(|layout| layout::layout(checker, layout, arch, fixed));
-    let directmap = file.directmap.as_ref().map(|directmap| layout::directmap(checker, &directmap.value));
+    let directmap = file.directmap.as_ref().map(|directmap| heap::policy(checker, &directmap.value));
+    let directmap_choice = file.directmap.as_ref().map(|directmap| heap::choice(checker, &directmap.value));
+    let heap = heap::heap(checker, file.heap.as_ref());
     let devices = domains::devices(checker, &file.device, arch, &mut claims);
     let domains = domains::domains(checker, &file.domain, arch, &file.device, memory.as_ref());
     let emulator = file.emulator.as_ref().map(|emulator| domains::emulator(checker, &emulator.value, memory.as_ref()));
@@ -214,6 +217,8 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
         power_off: power_off?,
         layout: layout?,
         directmap: directmap?,
+        directmap_choice: directmap_choice?,
+        heap,
         domains: domains?,
         devices: devices?,
         emulator,

@@ -4,8 +4,10 @@
 //! [`Origin`], so that plans, tables and fault reports can name the line it came from.
 
 mod devices;
+mod layout;
 
 pub use devices::{Console, ConsolePlace, Irq, Mmio, Timer, Uart, UartRegister, Width};
+pub use layout::{DirectmapPolicy, Extents, Heap, Layout, MappedBy, PolicyChoice, Pools, Retention};
 
 use paging::{Frame, FrameRange, Ipa, PhysAddr};
 
@@ -66,6 +68,10 @@ pub struct Board {
     pub layout: Layout,
     /// Which RAM the hypervisor maps by default.
     pub directmap: Sourced<DirectmapPolicy>,
+    /// Whether the boot command line may choose another policy.
+    pub directmap_choice: Sourced<PolicyChoice>,
+    /// Where the hypervisor's own pages come from.
+    pub heap: Heap,
     /// Guests, in file order.
     pub domains: Vec<Domain>,
     /// Devices that a domain may own.
@@ -99,6 +105,8 @@ pub struct Memory {
 pub struct RamBank {
     /// Whole frames.
     pub frames: FrameRange,
+    /// NUMA node.
+    pub node: u8,
     /// The `base` key.
     pub from: Origin,
 }
@@ -238,49 +246,6 @@ pub enum PowerOff {
         /// Value written.
         value: u32,
     },
-}
-
-/// `[layout]`.
-#[derive(Clone, Debug)]
-pub struct Layout {
-    /// Extents of the release image.
-    pub release: Extents,
-    /// Extents of the debug image.
-    pub debug: Extents,
-    /// Bytes of one CPU's stack, whole pages.
-    pub stack_bytes: Sourced<u64>,
-    /// Fixmap slots.
-    pub fixmap_slots: Sourced<u32>,
-    /// PMAP slots.
-    pub pmap_slots: Sourced<u32>,
-    /// Slots of the window onto what firmware left (device tree, boot information).
-    pub firmware_slots: Sourced<u32>,
-    /// Map cache slots of one CPU.
-    pub mapcache_slots: Sourced<u32>,
-    /// Where the hypervisor's image window starts, or auto.
-    pub image_base: Placement<paging::VirtAddr>,
-}
-
-/// Bytes reserved for each section of the image; whole pages.
-#[derive(Clone, Debug)]
-pub struct Extents {
-    /// Code.
-    pub text: Sourced<u64>,
-    /// Constants.
-    pub rodata: Sourced<u64>,
-    /// Variables, zeroed or not.
-    pub data: Sourced<u64>,
-}
-
-/// `directmap.policy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DirectmapPolicy {
-    /// All RAM mapped in the window.
-    Full,
-    /// The window exists, RAM appears in it only while the heap uses it.
-    OnDemand,
-    /// No window.
-    None,
 }
 
 /// `[[domain]]`.

@@ -7,6 +7,7 @@ mod domains;
 mod image;
 mod interval;
 mod mappings;
+mod memory_windows;
 mod parts;
 mod physical;
 mod placement;
@@ -17,12 +18,12 @@ mod windows;
 #[cfg(test)]
 mod tests;
 
-use paging::{Frame, FrameRange, PhysAddr};
+use paging::{Frame, FrameRange, PhysAddr, VirtAddr};
 
 pub use interval::{Clash, IntervalSet, Owner};
 pub use parts::{
-    Access, Blob, BlobKind, CpuFrames, FixedSlots, Flavour, Mapping, PhysicalRegion, PlannedDomain, PlannedEntry,
-    PlannedSection, PlannedTable, PrivateArea, RootKind, VirtualRegion, Window,
+    Access, AddressRange, Blob, BlobKind, CpuFrames, FixedSlots, Flavour, Mapping, MemoryWindows, PhysicalRegion,
+    PlannedDomain, PlannedEntry, PlannedSection, PlannedTable, PrivateArea, RootKind, VirtualRegion, Window,
 };
 
 use self::physical::Physical;
@@ -75,6 +76,12 @@ pub struct Plan {
     pub firmware: Window,
     /// The per-CPU private area.
     pub private: PrivateArea,
+    /// Where the memory system keeps its books.
+    pub memory: MemoryWindows,
+    /// First byte of the directmap window, where the board may have one.
+    pub directmap: Option<VirtAddr>,
+    /// RAM that the window may show, ascending.
+    pub directmap_ram: Vec<FrameRange>,
     /// Where static fixmap slots show what they show.
     pub fixed: FixedSlots,
     /// Frame of the manifest.
@@ -96,6 +103,7 @@ pub fn plan(board: &Board, flavour: Flavour) -> Result<Plan, Diagnostics> {
 fn decide(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = Vec::new();
     let map = VirtualMap::new(board, &mut refusals);
+    let memory = memory_windows::place(board, &map, &mut refusals);
     let mut physical = Physical::new(board);
     let given = domains::place_given(board, &mut physical, &mut refusals);
     let trampoline = image::place_trampoline(board, &mut physical, &mut refusals);
@@ -103,8 +111,12 @@ fn decide(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
     let inputs = Inputs { board, flavour, map: &map, trampoline, pools: &pools };
     let draft = image::place(&inputs, &mut physical, &mut refusals);
     let places = domains::place_auto(board, given, &mut physical, &mut refusals);
+    physical.check_pools(&board.heap, &mut refusals);
     match draft {
-        Some(draft) if refusals.is_empty() => Ok(assemble(board, flavour, trampoline, map, draft, &places, physical)),
+        Some(draft) if refusals.is_empty() => {
+            let virtual_map = (map, memory);
+            Ok(assemble(board, flavour, trampoline, virtual_map, draft, &places, physical))
+        }
         _ => Err(refusals),
     }
 }
@@ -113,7 +125,7 @@ fn assemble(
     board: &Board,
     flavour: Flavour,
     trampoline: Option<Frame>,
-    map: VirtualMap,
+    (map, memory): (VirtualMap, MemoryWindows),
     draft: Draft,
     places: &[PhysAddr],
     physical: Physical<'_>,
@@ -126,7 +138,7 @@ fn assemble(
         load: draft.load,
         load_from,
         footprint: draft.footprint,
-        regions: windows::regions(board, &map, &draft.sections),
+        regions: windows::regions(board, &map, &memory, &draft.sections),
         physical: physical.into_regions(),
         mappings: draft.mappings,
         tables: draft.tables,
@@ -140,6 +152,9 @@ fn assemble(
         pmap: map.pmap,
         firmware: map.firmware,
         private: map.private,
+        memory,
+        directmap: mappings::has_window(board).then_some(map.slots.directmap),
+        directmap_ram: mappings::directmap_ram(board, draft.footprint),
         fixed: map.fixed,
         manifest: draft.manifest,
         sections: draft.sections,

@@ -4,6 +4,7 @@
 
 mod beliefs;
 mod layout;
+mod memory;
 mod rust;
 mod tables;
 mod views;

@@ -70,6 +70,8 @@ pub struct File {
     /// Which RAM the hypervisor maps by default.
     #[schemars(required)]
     pub directmap: Option<Written<Directmap>>,
+    /// Where the hypervisor's own pages come from.
+    pub heap: Option<Written<Heap>>,
     /// Guests.
     #[serde(default)]
     pub domain: Vec<Written<Domain>>,

@@ -8,18 +8,18 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x4_0210),
-    Frame::new(0x4_0211),
-    Frame::new(0x4_0212),
-    Frame::new(0x4_0213),
-    Frame::new(0x4_0214),
-    Frame::new(0x4_0215),
-    Frame::new(0x4_0216),
-    Frame::new(0x4_0217),
-    Frame::new(0x4_0218),
-    Frame::new(0x4_0219),
-    Frame::new(0x4_021a),
-    Frame::new(0x4_021b),
+    Frame::new(0x4_021c),
+    Frame::new(0x4_021d),
+    Frame::new(0x4_021e),
+    Frame::new(0x4_021f),
+    Frame::new(0x4_0220),
+    Frame::new(0x4_0221),
+    Frame::new(0x4_0222),
+    Frame::new(0x4_0223),
+    Frame::new(0x4_0224),
+    Frame::new(0x4_0225),
+    Frame::new(0x4_0226),
+    Frame::new(0x4_0227),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -60,36 +60,49 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][9] = El2::leaf(Level::L3, Frame::new(0x4_0209), CODE);
     tables[3][10] = El2::leaf(Level::L3, Frame::new(0x4_020a), CODE);
     tables[3][11] = El2::leaf(Level::L3, Frame::new(0x4_020b), CODE);
-    tables[3][12] = El2::leaf(Level::L3, Frame::new(0x4_020c), CONSTANTS);
-    tables[3][13] = El2::leaf(Level::L3, Frame::new(0x4_020d), CONSTANTS);
-    tables[3][14] = El2::leaf(Level::L3, Frame::new(0x4_020e), CONSTANTS);
-    tables[3][15] = El2::leaf(Level::L3, Frame::new(0x4_020f), CONSTANTS);
-    tables[3][16] = El2::leaf(Level::L3, Frame::new(0x4_0210), DATA);
-    tables[3][17] = El2::leaf(Level::L3, Frame::new(0x4_0211), DATA);
-    tables[3][18] = El2::leaf(Level::L3, Frame::new(0x4_0212), DATA);
-    tables[3][19] = El2::leaf(Level::L3, Frame::new(0x4_0213), DATA);
-    tables[3][20] = El2::leaf(Level::L3, Frame::new(0x4_0214), DATA);
-    tables[3][21] = El2::leaf(Level::L3, Frame::new(0x4_0215), DATA);
-    tables[3][22] = El2::leaf(Level::L3, Frame::new(0x4_0216), DATA);
-    tables[3][23] = El2::leaf(Level::L3, Frame::new(0x4_0217), DATA);
-    tables[3][24] = El2::leaf(Level::L3, Frame::new(0x4_0218), DATA);
-    tables[3][25] = El2::leaf(Level::L3, Frame::new(0x4_0219), DATA);
-    tables[3][26] = El2::leaf(Level::L3, Frame::new(0x4_021a), DATA);
-    tables[3][27] = El2::leaf(Level::L3, Frame::new(0x4_021b), DATA);
+    tables[3][12] = El2::leaf(Level::L3, Frame::new(0x4_020c), CODE);
+    tables[3][13] = El2::leaf(Level::L3, Frame::new(0x4_020d), CODE);
+    tables[3][14] = El2::leaf(Level::L3, Frame::new(0x4_020e), CODE);
+    tables[3][15] = El2::leaf(Level::L3, Frame::new(0x4_020f), CODE);
+    tables[3][16] = El2::leaf(Level::L3, Frame::new(0x4_0210), CODE);
+    tables[3][17] = El2::leaf(Level::L3, Frame::new(0x4_0211), CODE);
+    tables[3][18] = El2::leaf(Level::L3, Frame::new(0x4_0212), CODE);
+    tables[3][19] = El2::leaf(Level::L3, Frame::new(0x4_0213), CODE);
+    tables[3][20] = El2::leaf(Level::L3, Frame::new(0x4_0214), CODE);
+    tables[3][21] = El2::leaf(Level::L3, Frame::new(0x4_0215), CODE);
+    tables[3][22] = El2::leaf(Level::L3, Frame::new(0x4_0216), CODE);
+    tables[3][23] = El2::leaf(Level::L3, Frame::new(0x4_0217), CODE);
+    tables[3][24] = El2::leaf(Level::L3, Frame::new(0x4_0218), CONSTANTS);
+    tables[3][25] = El2::leaf(Level::L3, Frame::new(0x4_0219), CONSTANTS);
+    tables[3][26] = El2::leaf(Level::L3, Frame::new(0x4_021a), CONSTANTS);
+    tables[3][27] = El2::leaf(Level::L3, Frame::new(0x4_021b), CONSTANTS);
     tables[3][28] = El2::leaf(Level::L3, Frame::new(0x4_021c), DATA);
     tables[3][29] = El2::leaf(Level::L3, Frame::new(0x4_021d), DATA);
     tables[3][30] = El2::leaf(Level::L3, Frame::new(0x4_021e), DATA);
     tables[3][31] = El2::leaf(Level::L3, Frame::new(0x4_021f), DATA);
+    tables[3][32] = El2::leaf(Level::L3, Frame::new(0x4_0220), DATA);
+    tables[3][33] = El2::leaf(Level::L3, Frame::new(0x4_0221), DATA);
+    tables[3][34] = El2::leaf(Level::L3, Frame::new(0x4_0222), DATA);
+    tables[3][35] = El2::leaf(Level::L3, Frame::new(0x4_0223), DATA);
+    tables[3][36] = El2::leaf(Level::L3, Frame::new(0x4_0224), DATA);
+    tables[3][37] = El2::leaf(Level::L3, Frame::new(0x4_0225), DATA);
+    tables[3][38] = El2::leaf(Level::L3, Frame::new(0x4_0226), DATA);
+    tables[3][39] = El2::leaf(Level::L3, Frame::new(0x4_0227), DATA);
+    tables[3][40] = El2::leaf(Level::L3, Frame::new(0x4_0228), DATA);
+    tables[3][41] = El2::leaf(Level::L3, Frame::new(0x4_0229), DATA);
+    tables[3][42] = El2::leaf(Level::L3, Frame::new(0x4_022a), DATA);
+    tables[3][43] = El2::leaf(Level::L3, Frame::new(0x4_022b), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0x9000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_023c), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_024c), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_0220), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_0221), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_0222), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0223), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_0216), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_0217), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_022c), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_022d), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_022e), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_022f), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_0222), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_0223), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_023c), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x4_0200), CODE);
@@ -123,7 +136,7 @@ pub fn cpu_private_l1(table: &Table, frames: &CpuFrames) {
 pub fn cpu_private_l2(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(0), El2::table(frames.private_l3));
 }
-/// The private area of one CPU, level 3: stack and the aliases of its own tables.
+/// The private area of one CPU, level 3: stack, the aliases of its own tables, scratch pages.
 pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(1), El2::leaf(Level::L3, frames.stack.add(0), DATA));
     table.store(Index::new(2), El2::leaf(Level::L3, frames.stack.add(1), DATA));
@@ -131,4 +144,5 @@ pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(4), El2::leaf(Level::L3, frames.stack.add(3), DATA));
     table.store(Index::new(6), El2::leaf(Level::L3, frames.private_l2, DATA));
     table.store(Index::new(7), El2::leaf(Level::L3, frames.private_l3, DATA));
+    table.store(Index::new(8), El2::leaf(Level::L3, frames.scratch.add(0), DATA));
 }

@@ -7,18 +7,16 @@ pub const PLATFORM: types::Platform = types::Platform {
     base_file: "",
     pa_bits: 40,
     pa_bits_from: types::Origin::Line(12),
-    directmap: "none",
-    directmap_from: types::Origin::Line(65),
 };
 /// How and where the image is entered.
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x0020_0000),
     load_from: types::Origin::Line(54),
-    footprint_bytes: 0x3_e000,
+    footprint_bytes: 0x4_e000,
     entry_el: 2,
     entry_el_from: types::Origin::Default,
-    turn_on_root: paging::Frame::new(0x218),
-    boot_root: paging::Frame::new(0x210),
+    turn_on_root: paging::Frame::new(0x224),
+    boot_root: paging::Frame::new(0x21c),
     trampoline: paging::Frame::new(0x9e),
 };
 /// The image, section by section.
@@ -27,37 +25,37 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
         link: paging::VirtAddr::new(0xffff_ffff_8020_0000),
-        bytes: 0xc000,
+        bytes: 0x1_8000,
         access: types::Access::Execute,
         from: types::Origin::Line(57),
     },
     types::Section {
         name: "rodata",
-        base: paging::PhysAddr::new(0x0020_c000),
-        link: paging::VirtAddr::new(0xffff_ffff_8020_c000),
+        base: paging::PhysAddr::new(0x0021_8000),
+        link: paging::VirtAddr::new(0xffff_ffff_8021_8000),
         bytes: 0x4000,
         access: types::Access::Read,
         from: types::Origin::Line(57),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x0021_0000),
-        link: paging::VirtAddr::new(0xffff_ffff_8021_0000),
+        base: paging::PhysAddr::new(0x0021_c000),
+        link: paging::VirtAddr::new(0xffff_ffff_8021_c000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x0021_d000),
-        link: paging::VirtAddr::new(0xffff_ffff_8021_d000),
+        base: paging::PhysAddr::new(0x0022_9000),
+        link: paging::VirtAddr::new(0xffff_ffff_8022_9000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(57),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 25] = [
+pub static REGIONS: [types::Region; 36] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -108,23 +106,30 @@ pub static REGIONS: [types::Region; 25] = [
         from: types::Origin::Line(62),
     },
     types::Region {
-        name: "guard below map cache",
+        name: "scratch",
         base: paging::VirtAddr::new(0xffff_ff00_0000_8000),
+        bytes: 0x1000,
+        access: types::Access::ReadWrite,
+        from: types::Origin::Line(62),
+    },
+    types::Region {
+        name: "guard below map cache",
+        base: paging::VirtAddr::new(0xffff_ff00_0000_9000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::Line(62),
     },
     types::Region {
         name: "map cache",
-        base: paging::VirtAddr::new(0xffff_ff00_0000_9000),
+        base: paging::VirtAddr::new(0xffff_ff00_0000_a000),
         bytes: 0x4_0000,
         access: types::Access::Window,
         from: types::Origin::Line(62),
     },
     types::Region {
         name: "guard above map cache",
-        base: paging::VirtAddr::new(0xffff_ff00_0004_9000),
-        bytes: 0x1b_7000,
+        base: paging::VirtAddr::new(0xffff_ff00_0004_a000),
+        bytes: 0x1b_6000,
         access: types::Access::Guard,
         from: types::Origin::Line(62),
     },
@@ -133,6 +138,20 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0xffff_ff00_0020_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "heap",
+        base: paging::VirtAddr::new(0xffff_ff80_0020_0000),
+        bytes: 0x10_0000_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above heap",
+        base: paging::VirtAddr::new(0xffff_ff90_0020_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
@@ -145,35 +164,35 @@ pub static REGIONS: [types::Region; 25] = [
     types::Region {
         name: "text",
         base: paging::VirtAddr::new(0xffff_ffff_8020_0000),
-        bytes: 0xc000,
+        bytes: 0x1_8000,
         access: types::Access::Execute,
         from: types::Origin::Line(57),
     },
     types::Region {
         name: "rodata",
-        base: paging::VirtAddr::new(0xffff_ffff_8020_c000),
+        base: paging::VirtAddr::new(0xffff_ffff_8021_8000),
         bytes: 0x4000,
         access: types::Access::Read,
         from: types::Origin::Line(57),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0xffff_ffff_8021_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8021_c000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0xffff_ffff_8021_d000),
+        base: paging::VirtAddr::new(0xffff_ffff_8022_9000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(57),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0xffff_ffff_8022_1000),
-        bytes: 0x1d_f000,
+        base: paging::VirtAddr::new(0xffff_ffff_8022_d000),
+        bytes: 0x1d_3000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -233,9 +252,65 @@ pub static REGIONS: [types::Region; 25] = [
         access: types::Access::Guard,
         from: types::Origin::Line(61),
     },
+    types::Region {
+        name: "heap lists",
+        base: paging::VirtAddr::new(0xffff_ffff_8060_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above heap lists",
+        base: paging::VirtAddr::new(0xffff_ffff_8080_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "block records",
+        base: paging::VirtAddr::new(0xffff_ffff_80a0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(20),
+    },
+    types::Region {
+        name: "guard above block records",
+        base: paging::VirtAddr::new(0xffff_ffff_80c0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(20),
+    },
+    types::Region {
+        name: "frame records",
+        base: paging::VirtAddr::new(0xffff_ffff_80e0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(20),
+    },
+    types::Region {
+        name: "guard above frame records",
+        base: paging::VirtAddr::new(0xffff_ffff_8100_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(20),
+    },
+    types::Region {
+        name: "vmap",
+        base: paging::VirtAddr::new(0xffff_ffff_8120_0000),
+        bytes: 0x1000_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above vmap",
+        base: paging::VirtAddr::new(0xffff_ffff_9120_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
-pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
+pub static PHYS_REGIONS: [types::PhysRegion; 11] = [
     types::PhysRegion {
         name: "trampoline",
         base: paging::PhysAddr::new(0x0009_e000),
@@ -245,42 +320,48 @@ pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
     types::PhysRegion {
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
-        bytes: 0xc000,
+        bytes: 0x1_8000,
         from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "rodata",
-        base: paging::PhysAddr::new(0x0020_c000),
+        base: paging::PhysAddr::new(0x0021_8000),
         bytes: 0x4000,
         from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x0021_0000),
+        base: paging::PhysAddr::new(0x0021_c000),
         bytes: 0xd000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x0021_d000),
+        base: paging::PhysAddr::new(0x0022_9000),
         bytes: 0x4000,
         from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x0022_1000),
+        base: paging::PhysAddr::new(0x0022_d000),
         bytes: 0x1_0000,
         from: types::Origin::Line(58),
     },
     types::PhysRegion {
+        name: "scratch",
+        base: paging::PhysAddr::new(0x0023_d000),
+        bytes: 0x4000,
+        from: types::Origin::Line(62),
+    },
+    types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x0023_1000),
+        base: paging::PhysAddr::new(0x0024_1000),
         bytes: 0xc000,
         from: types::Origin::Line(24),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x0023_d000),
+        base: paging::PhysAddr::new(0x0024_d000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
@@ -302,11 +383,13 @@ pub static RAM: [types::RamBank; 2] = [
     types::RamBank {
         base: paging::PhysAddr::new(0x0000),
         bytes: 0x9_f000,
+        node: 0,
         from: types::Origin::Line(15),
     },
     types::RamBank {
         base: paging::PhysAddr::new(0x0010_0000),
         bytes: 0x3fe0_0000,
+        node: 0,
         from: types::Origin::Line(20),
     },
 ];
@@ -332,32 +415,36 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x210),
-        private_l1: paging::Frame::new(0x215),
-        private_l2: paging::Frame::new(0x216),
-        private_l3: paging::Frame::new(0x217),
-        stack: paging::Frame::new(0x221),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x231),
-        private_l1: paging::Frame::new(0x232),
-        private_l2: paging::Frame::new(0x233),
-        private_l3: paging::Frame::new(0x234),
-        stack: paging::Frame::new(0x225),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x235),
-        private_l1: paging::Frame::new(0x236),
-        private_l2: paging::Frame::new(0x237),
-        private_l3: paging::Frame::new(0x238),
-        stack: paging::Frame::new(0x229),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x239),
-        private_l1: paging::Frame::new(0x23a),
-        private_l2: paging::Frame::new(0x23b),
-        private_l3: paging::Frame::new(0x23c),
+        root: paging::Frame::new(0x21c),
+        private_l1: paging::Frame::new(0x221),
+        private_l2: paging::Frame::new(0x222),
+        private_l3: paging::Frame::new(0x223),
         stack: paging::Frame::new(0x22d),
+        scratch: paging::Frame::new(0x23d),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x241),
+        private_l1: paging::Frame::new(0x242),
+        private_l2: paging::Frame::new(0x243),
+        private_l3: paging::Frame::new(0x244),
+        stack: paging::Frame::new(0x231),
+        scratch: paging::Frame::new(0x23e),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x245),
+        private_l1: paging::Frame::new(0x246),
+        private_l2: paging::Frame::new(0x247),
+        private_l3: paging::Frame::new(0x248),
+        stack: paging::Frame::new(0x235),
+        scratch: paging::Frame::new(0x23f),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x249),
+        private_l1: paging::Frame::new(0x24a),
+        private_l2: paging::Frame::new(0x24b),
+        private_l3: paging::Frame::new(0x24c),
+        stack: paging::Frame::new(0x239),
+        scratch: paging::Frame::new(0x240),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -390,11 +477,61 @@ pub const FIRMWARE: types::Window = types::Window {
 pub const PRIVATE: types::PrivateArea = types::PrivateArea {
     stack: paging::VirtAddr::new(0xffff_ff00_0000_1000),
     stack_bytes: 0x4000,
-    mapcache: paging::VirtAddr::new(0xffff_ff00_0000_9000),
+    scratch: paging::VirtAddr::new(0xffff_ff00_0000_8000),
+    scratch_bytes: 0x1000,
+    mapcache: paging::VirtAddr::new(0xffff_ff00_0000_a000),
     mapcache_slots: 64,
     scrub: paging::VirtAddr::new(0xffff_ff00_0020_0000),
     scrub_table: paging::VirtAddr::new(0xffff_ff00_0000_6000),
     mapcache_table: paging::VirtAddr::new(0xffff_ff00_0000_7000),
+};
+/// Which RAM is mapped while nobody asks for it.
+pub const DIRECTMAP: types::Directmap = types::Directmap {
+    policy: crate::mm::heap::Policy::None,
+    from: types::Origin::Line(65),
+    option: types::BootOption::Fixed,
+    option_from: types::Origin::Line(66),
+    base: paging::VirtAddr::new(0x0000),
+};
+/// RAM that the directmap window may show.
+pub static DIRECTMAP_RAM: [types::RamRange; 0] = [];
+/// Where heap pages are.
+pub type Backing = crate::mm::heap::NoWindow;
+/// Where the hypervisor's own pages come from.
+pub const HEAP: types::Heap = types::Heap {
+    fixed_blocks: None,
+    pools_from: types::Origin::Default,
+    mapped_by: crate::mm::heap::Leaves::Pages,
+};
+/// How long the map cache keeps a page of the loaded domain.
+pub const RETENTION: crate::mm::mapcache::Retention = crate::mm::mapcache::Retention::Strict;
+/// Addresses of the memory system.
+pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
+    lists: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ffff_8060_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Default,
+    },
+    block_records: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ffff_80a0_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(20),
+    },
+    frame_records: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ffff_80e0_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(20),
+    },
+    vmap: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ffff_8120_0000),
+        bytes: 0x1000_0000,
+        from: types::Origin::Default,
+    },
+    heap: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ff80_0020_0000),
+        bytes: 0x10_0000_0000,
+        from: types::Origin::Default,
+    },
 };
 /// Where the hypervisor's own lines go.
 pub const CONSOLE: types::Console = types::Console {
@@ -447,7 +584,7 @@ pub const ENABLE: types::EnableMethod = types::EnableMethod::Sipi {
 };
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x23d),
+    frame: paging::Frame::new(0x24d),
     mapped: paging::VirtAddr::new(0xffff_ffff_8040_1000),
 };
 /// Files that the loader places, in the manifest's order.

@@ -10,19 +10,19 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x210),
-    Frame::new(0x211),
-    Frame::new(0x212),
-    Frame::new(0x213),
-    Frame::new(0x214),
-    Frame::new(0x215),
-    Frame::new(0x216),
-    Frame::new(0x217),
-    Frame::new(0x218),
-    Frame::new(0x219),
-    Frame::new(0x21a),
-    Frame::new(0x21b),
     Frame::new(0x21c),
+    Frame::new(0x21d),
+    Frame::new(0x21e),
+    Frame::new(0x21f),
+    Frame::new(0x220),
+    Frame::new(0x221),
+    Frame::new(0x222),
+    Frame::new(0x223),
+    Frame::new(0x224),
+    Frame::new(0x225),
+    Frame::new(0x226),
+    Frame::new(0x227),
+    Frame::new(0x228),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -64,37 +64,50 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][9] = LongMode::leaf(Level::L3, Frame::new(0x209), CODE);
     tables[3][10] = LongMode::leaf(Level::L3, Frame::new(0x20a), CODE);
     tables[3][11] = LongMode::leaf(Level::L3, Frame::new(0x20b), CODE);
-    tables[3][12] = LongMode::leaf(Level::L3, Frame::new(0x20c), CONSTANTS);
-    tables[3][13] = LongMode::leaf(Level::L3, Frame::new(0x20d), CONSTANTS);
-    tables[3][14] = LongMode::leaf(Level::L3, Frame::new(0x20e), CONSTANTS);
-    tables[3][15] = LongMode::leaf(Level::L3, Frame::new(0x20f), CONSTANTS);
-    tables[3][16] = LongMode::leaf(Level::L3, Frame::new(0x210), DATA);
-    tables[3][17] = LongMode::leaf(Level::L3, Frame::new(0x211), DATA);
-    tables[3][18] = LongMode::leaf(Level::L3, Frame::new(0x212), DATA);
-    tables[3][19] = LongMode::leaf(Level::L3, Frame::new(0x213), DATA);
-    tables[3][20] = LongMode::leaf(Level::L3, Frame::new(0x214), DATA);
-    tables[3][21] = LongMode::leaf(Level::L3, Frame::new(0x215), DATA);
-    tables[3][22] = LongMode::leaf(Level::L3, Frame::new(0x216), DATA);
-    tables[3][23] = LongMode::leaf(Level::L3, Frame::new(0x217), DATA);
-    tables[3][24] = LongMode::leaf(Level::L3, Frame::new(0x218), DATA);
-    tables[3][25] = LongMode::leaf(Level::L3, Frame::new(0x219), DATA);
-    tables[3][26] = LongMode::leaf(Level::L3, Frame::new(0x21a), DATA);
-    tables[3][27] = LongMode::leaf(Level::L3, Frame::new(0x21b), DATA);
+    tables[3][12] = LongMode::leaf(Level::L3, Frame::new(0x20c), CODE);
+    tables[3][13] = LongMode::leaf(Level::L3, Frame::new(0x20d), CODE);
+    tables[3][14] = LongMode::leaf(Level::L3, Frame::new(0x20e), CODE);
+    tables[3][15] = LongMode::leaf(Level::L3, Frame::new(0x20f), CODE);
+    tables[3][16] = LongMode::leaf(Level::L3, Frame::new(0x210), CODE);
+    tables[3][17] = LongMode::leaf(Level::L3, Frame::new(0x211), CODE);
+    tables[3][18] = LongMode::leaf(Level::L3, Frame::new(0x212), CODE);
+    tables[3][19] = LongMode::leaf(Level::L3, Frame::new(0x213), CODE);
+    tables[3][20] = LongMode::leaf(Level::L3, Frame::new(0x214), CODE);
+    tables[3][21] = LongMode::leaf(Level::L3, Frame::new(0x215), CODE);
+    tables[3][22] = LongMode::leaf(Level::L3, Frame::new(0x216), CODE);
+    tables[3][23] = LongMode::leaf(Level::L3, Frame::new(0x217), CODE);
+    tables[3][24] = LongMode::leaf(Level::L3, Frame::new(0x218), CONSTANTS);
+    tables[3][25] = LongMode::leaf(Level::L3, Frame::new(0x219), CONSTANTS);
+    tables[3][26] = LongMode::leaf(Level::L3, Frame::new(0x21a), CONSTANTS);
+    tables[3][27] = LongMode::leaf(Level::L3, Frame::new(0x21b), CONSTANTS);
     tables[3][28] = LongMode::leaf(Level::L3, Frame::new(0x21c), DATA);
     tables[3][29] = LongMode::leaf(Level::L3, Frame::new(0x21d), DATA);
     tables[3][30] = LongMode::leaf(Level::L3, Frame::new(0x21e), DATA);
     tables[3][31] = LongMode::leaf(Level::L3, Frame::new(0x21f), DATA);
     tables[3][32] = LongMode::leaf(Level::L3, Frame::new(0x220), DATA);
+    tables[3][33] = LongMode::leaf(Level::L3, Frame::new(0x221), DATA);
+    tables[3][34] = LongMode::leaf(Level::L3, Frame::new(0x222), DATA);
+    tables[3][35] = LongMode::leaf(Level::L3, Frame::new(0x223), DATA);
+    tables[3][36] = LongMode::leaf(Level::L3, Frame::new(0x224), DATA);
+    tables[3][37] = LongMode::leaf(Level::L3, Frame::new(0x225), DATA);
+    tables[3][38] = LongMode::leaf(Level::L3, Frame::new(0x226), DATA);
+    tables[3][39] = LongMode::leaf(Level::L3, Frame::new(0x227), DATA);
+    tables[3][40] = LongMode::leaf(Level::L3, Frame::new(0x228), DATA);
+    tables[3][41] = LongMode::leaf(Level::L3, Frame::new(0x229), DATA);
+    tables[3][42] = LongMode::leaf(Level::L3, Frame::new(0x22a), DATA);
+    tables[3][43] = LongMode::leaf(Level::L3, Frame::new(0x22b), DATA);
+    tables[3][44] = LongMode::leaf(Level::L3, Frame::new(0x22c), DATA);
     tables[4][0] = LongMode::leaf(Level::L3, Frame::new(0xf_ee00), DEVICE);
-    tables[4][1] = LongMode::leaf(Level::L3, Frame::new(0x23d), CONSTANTS);
+    tables[4][1] = LongMode::leaf(Level::L3, Frame::new(0x24d), CONSTANTS);
     tables[5][0] = LongMode::table(FRAMES[6]);
     tables[6][0] = LongMode::table(FRAMES[7]);
-    tables[7][1] = LongMode::leaf(Level::L3, Frame::new(0x221), DATA);
-    tables[7][2] = LongMode::leaf(Level::L3, Frame::new(0x222), DATA);
-    tables[7][3] = LongMode::leaf(Level::L3, Frame::new(0x223), DATA);
-    tables[7][4] = LongMode::leaf(Level::L3, Frame::new(0x224), DATA);
-    tables[7][6] = LongMode::leaf(Level::L3, Frame::new(0x216), DATA);
-    tables[7][7] = LongMode::leaf(Level::L3, Frame::new(0x217), DATA);
+    tables[7][1] = LongMode::leaf(Level::L3, Frame::new(0x22d), DATA);
+    tables[7][2] = LongMode::leaf(Level::L3, Frame::new(0x22e), DATA);
+    tables[7][3] = LongMode::leaf(Level::L3, Frame::new(0x22f), DATA);
+    tables[7][4] = LongMode::leaf(Level::L3, Frame::new(0x230), DATA);
+    tables[7][6] = LongMode::leaf(Level::L3, Frame::new(0x222), DATA);
+    tables[7][7] = LongMode::leaf(Level::L3, Frame::new(0x223), DATA);
+    tables[7][8] = LongMode::leaf(Level::L3, Frame::new(0x23d), DATA);
     tables[8][0] = LongMode::table(FRAMES[11]);
     tables[8][511] = LongMode::table(FRAMES[1]);
     tables[9][158] = LongMode::leaf(Level::L3, Frame::new(0x9e), CODE);
@@ -131,7 +144,7 @@ pub fn cpu_private_l1(table: &Table, frames: &CpuFrames) {
 pub fn cpu_private_l2(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(0), LongMode::table(frames.private_l3));
 }
-/// The private area of one CPU, level 3: stack and the aliases of its own tables.
+/// The private area of one CPU, level 3: stack, the aliases of its own tables, scratch pages.
 pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(1), LongMode::leaf(Level::L3, frames.stack.add(0), DATA));
     table.store(Index::new(2), LongMode::leaf(Level::L3, frames.stack.add(1), DATA));
@@ -139,4 +152,5 @@ pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(4), LongMode::leaf(Level::L3, frames.stack.add(3), DATA));
     table.store(Index::new(6), LongMode::leaf(Level::L3, frames.private_l2, DATA));
     table.store(Index::new(7), LongMode::leaf(Level::L3, frames.private_l3, DATA));
+    table.store(Index::new(8), LongMode::leaf(Level::L3, frames.scratch.add(0), DATA));
 }

@@ -7,18 +7,16 @@ pub const PLATFORM: types::Platform = types::Platform {
     base_file: "",
     pa_bits: 40,
     pa_bits_from: types::Origin::Line(12),
-    directmap: "none",
-    directmap_from: types::Origin::Line(83),
 };
 /// How and where the image is entered.
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x0020_0000),
     load_from: types::Origin::Line(71),
-    footprint_bytes: 0x3_f000,
+    footprint_bytes: 0x4_f000,
     entry_el: 2,
     entry_el_from: types::Origin::Line(72),
-    turn_on_root: paging::Frame::new(0x218),
-    boot_root: paging::Frame::new(0x210),
+    turn_on_root: paging::Frame::new(0x224),
+    boot_root: paging::Frame::new(0x21c),
     trampoline: paging::Frame::new(0x0),
 };
 /// The image, section by section.
@@ -27,37 +25,37 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
         link: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0xc000,
+        bytes: 0x1_8000,
         access: types::Access::Execute,
         from: types::Origin::Line(75),
     },
     types::Section {
         name: "rodata",
-        base: paging::PhysAddr::new(0x0020_c000),
-        link: paging::VirtAddr::new(0x0a00_0020_c000),
+        base: paging::PhysAddr::new(0x0021_8000),
+        link: paging::VirtAddr::new(0x0a00_0021_8000),
         bytes: 0x4000,
         access: types::Access::Read,
         from: types::Origin::Line(75),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x0021_0000),
-        link: paging::VirtAddr::new(0x0a00_0021_0000),
+        base: paging::PhysAddr::new(0x0021_c000),
+        link: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x0021_c000),
-        link: paging::VirtAddr::new(0x0a00_0021_c000),
+        base: paging::PhysAddr::new(0x0022_8000),
+        link: paging::VirtAddr::new(0x0a00_0022_8000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(75),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 25] = [
+pub static REGIONS: [types::Region; 36] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -75,35 +73,35 @@ pub static REGIONS: [types::Region; 25] = [
     types::Region {
         name: "text",
         base: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0xc000,
+        bytes: 0x1_8000,
         access: types::Access::Execute,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "rodata",
-        base: paging::VirtAddr::new(0x0a00_0020_c000),
+        base: paging::VirtAddr::new(0x0a00_0021_8000),
         bytes: 0x4000,
         access: types::Access::Read,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0x0a00_0021_0000),
+        base: paging::VirtAddr::new(0x0a00_0021_c000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_0021_c000),
+        base: paging::VirtAddr::new(0x0a00_0022_8000),
         bytes: 0x4000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_0022_0000),
-        bytes: 0x1e_0000,
+        base: paging::VirtAddr::new(0x0a00_0022_c000),
+        bytes: 0x1d_4000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -164,6 +162,76 @@ pub static REGIONS: [types::Region; 25] = [
         from: types::Origin::Line(79),
     },
     types::Region {
+        name: "heap lists",
+        base: paging::VirtAddr::new(0x0a00_0060_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above heap lists",
+        base: paging::VirtAddr::new(0x0a00_0080_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "block records",
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "guard above block records",
+        base: paging::VirtAddr::new(0x0a00_00c0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "frame records",
+        base: paging::VirtAddr::new(0x0a00_00e0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "guard above frame records",
+        base: paging::VirtAddr::new(0x0a00_0100_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "vmap",
+        base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x1000_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above vmap",
+        base: paging::VirtAddr::new(0x0a00_1120_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "heap",
+        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        bytes: 0x10_0000_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above heap",
+        base: paging::VirtAddr::new(0x0a10_1140_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
         name: "domain slot",
         base: paging::VirtAddr::new(0x7f00_0000_0000),
         bytes: 0x80_0000_0000,
@@ -206,23 +274,30 @@ pub static REGIONS: [types::Region; 25] = [
         from: types::Origin::Line(80),
     },
     types::Region {
-        name: "guard below map cache",
+        name: "scratch",
         base: paging::VirtAddr::new(0x7f80_0000_8000),
+        bytes: 0x1000,
+        access: types::Access::ReadWrite,
+        from: types::Origin::Line(80),
+    },
+    types::Region {
+        name: "guard below map cache",
+        base: paging::VirtAddr::new(0x7f80_0000_9000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::Line(80),
     },
     types::Region {
         name: "map cache",
-        base: paging::VirtAddr::new(0x7f80_0000_9000),
+        base: paging::VirtAddr::new(0x7f80_0000_a000),
         bytes: 0x4_0000,
         access: types::Access::Window,
         from: types::Origin::Line(80),
     },
     types::Region {
         name: "guard above map cache",
-        base: paging::VirtAddr::new(0x7f80_0004_9000),
-        bytes: 0x1b_7000,
+        base: paging::VirtAddr::new(0x7f80_0004_a000),
+        bytes: 0x1b_6000,
         access: types::Access::Guard,
         from: types::Origin::Line(80),
     },
@@ -235,52 +310,58 @@ pub static REGIONS: [types::Region; 25] = [
     },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
-pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
+pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
     types::PhysRegion {
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
-        bytes: 0xc000,
+        bytes: 0x1_8000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "rodata",
-        base: paging::PhysAddr::new(0x0020_c000),
+        base: paging::PhysAddr::new(0x0021_8000),
         bytes: 0x4000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x0021_0000),
+        base: paging::PhysAddr::new(0x0021_c000),
         bytes: 0xc000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x0021_c000),
+        base: paging::PhysAddr::new(0x0022_8000),
         bytes: 0x4000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x0022_0000),
+        base: paging::PhysAddr::new(0x0022_c000),
         bytes: 0x1_0000,
         from: types::Origin::Line(76),
     },
     types::PhysRegion {
+        name: "scratch",
+        base: paging::PhysAddr::new(0x0023_c000),
+        bytes: 0x4000,
+        from: types::Origin::Line(80),
+    },
+    types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x0023_0000),
+        base: paging::PhysAddr::new(0x0024_0000),
         bytes: 0xc000,
         from: types::Origin::Line(26),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x0023_c000),
+        base: paging::PhysAddr::new(0x0024_c000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "stage-2 tables of domain payload",
-        base: paging::PhysAddr::new(0x0023_d000),
+        base: paging::PhysAddr::new(0x0024_d000),
         bytes: 0x2000,
         from: types::Origin::Line(87),
     },
@@ -332,6 +413,7 @@ pub static RAM: [types::RamBank; 1] = [
     types::RamBank {
         base: paging::PhysAddr::new(0x0000),
         bytes: 0x4000_0000,
+        node: 0,
         from: types::Origin::Line(15),
     },
 ];
@@ -357,32 +439,36 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x210),
-        private_l1: paging::Frame::new(0x215),
-        private_l2: paging::Frame::new(0x216),
-        private_l3: paging::Frame::new(0x217),
-        stack: paging::Frame::new(0x220),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x230),
-        private_l1: paging::Frame::new(0x231),
-        private_l2: paging::Frame::new(0x232),
-        private_l3: paging::Frame::new(0x233),
-        stack: paging::Frame::new(0x224),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x234),
-        private_l1: paging::Frame::new(0x235),
-        private_l2: paging::Frame::new(0x236),
-        private_l3: paging::Frame::new(0x237),
-        stack: paging::Frame::new(0x228),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x238),
-        private_l1: paging::Frame::new(0x239),
-        private_l2: paging::Frame::new(0x23a),
-        private_l3: paging::Frame::new(0x23b),
+        root: paging::Frame::new(0x21c),
+        private_l1: paging::Frame::new(0x221),
+        private_l2: paging::Frame::new(0x222),
+        private_l3: paging::Frame::new(0x223),
         stack: paging::Frame::new(0x22c),
+        scratch: paging::Frame::new(0x23c),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x240),
+        private_l1: paging::Frame::new(0x241),
+        private_l2: paging::Frame::new(0x242),
+        private_l3: paging::Frame::new(0x243),
+        stack: paging::Frame::new(0x230),
+        scratch: paging::Frame::new(0x23d),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x244),
+        private_l1: paging::Frame::new(0x245),
+        private_l2: paging::Frame::new(0x246),
+        private_l3: paging::Frame::new(0x247),
+        stack: paging::Frame::new(0x234),
+        scratch: paging::Frame::new(0x23e),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x248),
+        private_l1: paging::Frame::new(0x249),
+        private_l2: paging::Frame::new(0x24a),
+        private_l3: paging::Frame::new(0x24b),
+        stack: paging::Frame::new(0x238),
+        scratch: paging::Frame::new(0x23f),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -415,11 +501,61 @@ pub const FIRMWARE: types::Window = types::Window {
 pub const PRIVATE: types::PrivateArea = types::PrivateArea {
     stack: paging::VirtAddr::new(0x7f80_0000_1000),
     stack_bytes: 0x4000,
-    mapcache: paging::VirtAddr::new(0x7f80_0000_9000),
+    scratch: paging::VirtAddr::new(0x7f80_0000_8000),
+    scratch_bytes: 0x1000,
+    mapcache: paging::VirtAddr::new(0x7f80_0000_a000),
     mapcache_slots: 64,
     scrub: paging::VirtAddr::new(0x7f80_0020_0000),
     scrub_table: paging::VirtAddr::new(0x7f80_0000_6000),
     mapcache_table: paging::VirtAddr::new(0x7f80_0000_7000),
+};
+/// Which RAM is mapped while nobody asks for it.
+pub const DIRECTMAP: types::Directmap = types::Directmap {
+    policy: crate::mm::heap::Policy::None,
+    from: types::Origin::Line(83),
+    option: types::BootOption::Fixed,
+    option_from: types::Origin::Line(84),
+    base: paging::VirtAddr::new(0x0000),
+};
+/// RAM that the directmap window may show.
+pub static DIRECTMAP_RAM: [types::RamRange; 0] = [];
+/// Where heap pages are.
+pub type Backing = crate::mm::heap::NoWindow;
+/// Where the hypervisor's own pages come from.
+pub const HEAP: types::Heap = types::Heap {
+    fixed_blocks: None,
+    pools_from: types::Origin::Default,
+    mapped_by: crate::mm::heap::Leaves::Pages,
+};
+/// How long the map cache keeps a page of the loaded domain.
+pub const RETENTION: crate::mm::mapcache::Retention = crate::mm::mapcache::Retention::Strict;
+/// Addresses of the memory system.
+pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
+    lists: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_0060_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Default,
+    },
+    block_records: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(15),
+    },
+    frame_records: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_00e0_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(15),
+    },
+    vmap: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x1000_0000,
+        from: types::Origin::Default,
+    },
+    heap: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        bytes: 0x10_0000_0000,
+        from: types::Origin::Default,
+    },
 };
 /// Where the hypervisor's own lines go.
 pub const CONSOLE: types::Console = types::Console {
@@ -455,7 +591,7 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x23c),
+    frame: paging::Frame::new(0x24c),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
 /// Files that the loader places, in the manifest's order.
@@ -485,7 +621,7 @@ pub static DOMAINS: [types::Domain; 1] = [
         memory: paging::PhysAddr::new(0x0040_0000),
         memory_bytes: 0x100_0000,
         ipa_bits: 39,
-        tables: paging::Frame::new(0x23d),
+        tables: paging::Frame::new(0x24d),
         tables_frames: 2,
         kernel: 0,
         device_tree: 1,

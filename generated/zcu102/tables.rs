@@ -8,18 +8,18 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x210),
-    Frame::new(0x211),
-    Frame::new(0x212),
-    Frame::new(0x213),
-    Frame::new(0x214),
-    Frame::new(0x215),
-    Frame::new(0x216),
-    Frame::new(0x217),
-    Frame::new(0x218),
-    Frame::new(0x219),
-    Frame::new(0x21a),
-    Frame::new(0x21b),
+    Frame::new(0x21c),
+    Frame::new(0x21d),
+    Frame::new(0x21e),
+    Frame::new(0x21f),
+    Frame::new(0x220),
+    Frame::new(0x221),
+    Frame::new(0x222),
+    Frame::new(0x223),
+    Frame::new(0x224),
+    Frame::new(0x225),
+    Frame::new(0x226),
+    Frame::new(0x227),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -60,36 +60,49 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][9] = El2::leaf(Level::L3, Frame::new(0x209), CODE);
     tables[3][10] = El2::leaf(Level::L3, Frame::new(0x20a), CODE);
     tables[3][11] = El2::leaf(Level::L3, Frame::new(0x20b), CODE);
-    tables[3][12] = El2::leaf(Level::L3, Frame::new(0x20c), CONSTANTS);
-    tables[3][13] = El2::leaf(Level::L3, Frame::new(0x20d), CONSTANTS);
-    tables[3][14] = El2::leaf(Level::L3, Frame::new(0x20e), CONSTANTS);
-    tables[3][15] = El2::leaf(Level::L3, Frame::new(0x20f), CONSTANTS);
-    tables[3][16] = El2::leaf(Level::L3, Frame::new(0x210), DATA);
-    tables[3][17] = El2::leaf(Level::L3, Frame::new(0x211), DATA);
-    tables[3][18] = El2::leaf(Level::L3, Frame::new(0x212), DATA);
-    tables[3][19] = El2::leaf(Level::L3, Frame::new(0x213), DATA);
-    tables[3][20] = El2::leaf(Level::L3, Frame::new(0x214), DATA);
-    tables[3][21] = El2::leaf(Level::L3, Frame::new(0x215), DATA);
-    tables[3][22] = El2::leaf(Level::L3, Frame::new(0x216), DATA);
-    tables[3][23] = El2::leaf(Level::L3, Frame::new(0x217), DATA);
-    tables[3][24] = El2::leaf(Level::L3, Frame::new(0x218), DATA);
-    tables[3][25] = El2::leaf(Level::L3, Frame::new(0x219), DATA);
-    tables[3][26] = El2::leaf(Level::L3, Frame::new(0x21a), DATA);
-    tables[3][27] = El2::leaf(Level::L3, Frame::new(0x21b), DATA);
+    tables[3][12] = El2::leaf(Level::L3, Frame::new(0x20c), CODE);
+    tables[3][13] = El2::leaf(Level::L3, Frame::new(0x20d), CODE);
+    tables[3][14] = El2::leaf(Level::L3, Frame::new(0x20e), CODE);
+    tables[3][15] = El2::leaf(Level::L3, Frame::new(0x20f), CODE);
+    tables[3][16] = El2::leaf(Level::L3, Frame::new(0x210), CODE);
+    tables[3][17] = El2::leaf(Level::L3, Frame::new(0x211), CODE);
+    tables[3][18] = El2::leaf(Level::L3, Frame::new(0x212), CODE);
+    tables[3][19] = El2::leaf(Level::L3, Frame::new(0x213), CODE);
+    tables[3][20] = El2::leaf(Level::L3, Frame::new(0x214), CODE);
+    tables[3][21] = El2::leaf(Level::L3, Frame::new(0x215), CODE);
+    tables[3][22] = El2::leaf(Level::L3, Frame::new(0x216), CODE);
+    tables[3][23] = El2::leaf(Level::L3, Frame::new(0x217), CODE);
+    tables[3][24] = El2::leaf(Level::L3, Frame::new(0x218), CONSTANTS);
+    tables[3][25] = El2::leaf(Level::L3, Frame::new(0x219), CONSTANTS);
+    tables[3][26] = El2::leaf(Level::L3, Frame::new(0x21a), CONSTANTS);
+    tables[3][27] = El2::leaf(Level::L3, Frame::new(0x21b), CONSTANTS);
     tables[3][28] = El2::leaf(Level::L3, Frame::new(0x21c), DATA);
     tables[3][29] = El2::leaf(Level::L3, Frame::new(0x21d), DATA);
     tables[3][30] = El2::leaf(Level::L3, Frame::new(0x21e), DATA);
     tables[3][31] = El2::leaf(Level::L3, Frame::new(0x21f), DATA);
+    tables[3][32] = El2::leaf(Level::L3, Frame::new(0x220), DATA);
+    tables[3][33] = El2::leaf(Level::L3, Frame::new(0x221), DATA);
+    tables[3][34] = El2::leaf(Level::L3, Frame::new(0x222), DATA);
+    tables[3][35] = El2::leaf(Level::L3, Frame::new(0x223), DATA);
+    tables[3][36] = El2::leaf(Level::L3, Frame::new(0x224), DATA);
+    tables[3][37] = El2::leaf(Level::L3, Frame::new(0x225), DATA);
+    tables[3][38] = El2::leaf(Level::L3, Frame::new(0x226), DATA);
+    tables[3][39] = El2::leaf(Level::L3, Frame::new(0x227), DATA);
+    tables[3][40] = El2::leaf(Level::L3, Frame::new(0x228), DATA);
+    tables[3][41] = El2::leaf(Level::L3, Frame::new(0x229), DATA);
+    tables[3][42] = El2::leaf(Level::L3, Frame::new(0x22a), DATA);
+    tables[3][43] = El2::leaf(Level::L3, Frame::new(0x22b), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0xf_f000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x23c), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x24c), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x220), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x221), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x222), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x223), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x216), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x217), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x22c), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x22d), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x22e), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x22f), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x222), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x223), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x23c), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x200), CODE);
@@ -123,7 +136,7 @@ pub fn cpu_private_l1(table: &Table, frames: &CpuFrames) {
 pub fn cpu_private_l2(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(0), El2::table(frames.private_l3));
 }
-/// The private area of one CPU, level 3: stack and the aliases of its own tables.
+/// The private area of one CPU, level 3: stack, the aliases of its own tables, scratch pages.
 pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(1), El2::leaf(Level::L3, frames.stack.add(0), DATA));
     table.store(Index::new(2), El2::leaf(Level::L3, frames.stack.add(1), DATA));
@@ -131,4 +144,5 @@ pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(4), El2::leaf(Level::L3, frames.stack.add(3), DATA));
     table.store(Index::new(6), El2::leaf(Level::L3, frames.private_l2, DATA));
     table.store(Index::new(7), El2::leaf(Level::L3, frames.private_l3, DATA));
+    table.store(Index::new(8), El2::leaf(Level::L3, frames.scratch.add(0), DATA));
 }

@@ -17,7 +17,11 @@ pub fn start(handoff: this::Handoff) -> ! {
     let pmap = mm::pmap::init(&fixmap);
     let mut window = mm::firmware_window::init(&fixmap);
     let facts = this::firmware::facts(&handoff, &mut window);
-    firmware::check(facts, this::cpu::pa_bits()).unwrap_or_else(|mismatch| stop(&mismatch));
+    let wish = firmware::check(facts, this::cpu::pa_bits()).unwrap_or_else(|mismatch| stop(&mismatch));
+    let decision = mm::directmap::Decision::new(wish);
+    say!("directmap: {decision}");
+    let memory = mm::system::bring_up(&pmap, decision).unwrap_or_else(|error| stop(&error));
+    memory.announce();
     let roots = smp::build_roots(&pmap);
     let domains = domain::build(&pmap).unwrap_or_else(|error| stop(&error));
     let retired = pmap.retire();
@@ -27,24 +31,26 @@ pub fn start(handoff: this::Handoff) -> ! {
         board::PMAP.slots,
         retired.maps
     );
+    let cache = mm::mapcache::init(&retired);
     smp::arrived(CpuIndex::BOOT);
-    smp::start_all(roots, retired).unwrap_or_else(|(cpu, error)| stop(&smp::Missing(cpu, error)));
+    smp::start_all(roots, cache).unwrap_or_else(|(cpu, error)| stop(&smp::Missing(cpu, error)));
+    memory.say_mapped();
     domain::run(domains)
 }
 
 /// Each other CPU, on its own root and stack.
 pub fn start_secondary(cpu: CpuIndex) -> ! {
+    mm::mapcache::init_secondary();
     smp::arrived(cpu);
     this::cpu::park()
 }
 
 fn announce() {
-    let board::types::Platform { name, model, file, directmap, directmap_from, .. } = board::PLATFORM;
+    let board::types::Platform { name, model, file, .. } = board::PLATFORM;
     let (load, bytes) = (board::BOOT.load, board::BOOT.footprint_bytes);
     say!("Tabula {} on {name} ({model}), {file}", env!("CARGO_PKG_VERSION"));
     say!("image at {load}, {} KiB with tables and stacks", bytes >> 10);
     say!("console: {} ({})", board::CONSOLE.kind, Place(board::CONSOLE.from));
-    say!("directmap: {directmap} ({})", Place(directmap_from));
 }
 
 /// The machine is not the one in the board file.

@@ -2,6 +2,7 @@
 //!
 //! Holds no pointer into a guest: memory is reached through this CPU's private windows for the length of one step.
 
+use core::convert::Infallible;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -10,6 +11,7 @@ use paging::{Frame, FrameRange, GuestAccess, GuestAttributes, Mapper, Memory, PA
 use crate::arch::this::{self, GuestFormat};
 use crate::board::DOMAINS;
 use crate::board::types::Domain;
+use crate::mm::mapcache::{self, Owner};
 use crate::mm::pmap::{Pmap, TablePool};
 use crate::{power, say};
 
@@ -76,14 +78,21 @@ pub fn ended(domain: &Domain, end: End) -> ! {
 fn next() -> ! {
     let index = NEXT.fetch_add(1, Ordering::Relaxed);
     if let Some(domain) = DOMAINS.get(index) {
+        loaded(Owner::Domain(domain.vmid));
         this::guest::run(index, domain)
     }
+    loaded(Owner::Nobody);
     if FAILED.load(Ordering::Relaxed) {
         say!("not every domain switched itself off; powering off");
     } else {
         say!("all domains are off; powering off");
     }
     power::off()
+}
+
+/// The map cache forgets the domain before, and serves this one. The domain slot itself stays empty.
+fn loaded(owner: Owner) {
+    let Ok(()) = mapcache::here().switch(owner, || Ok::<(), Infallible>(()));
 }
 
 /// The frame of a domain's root table: the first of its planned tables.

@@ -1,4 +1,4 @@
-//! Reads a flattened device tree: RAM, what of it is reserved, processors.
+//! Reads a flattened device tree: RAM, what of it is reserved, processors, the boot command line.
 //!
 //! Runs before the MMU as well as after it, so it must not use absolute pointers: no formatting, no tables of strings
 //! or slices, no panics, and bytes only, since unaligned loads fault while memory is Device. Believes no length before
@@ -33,13 +33,15 @@ pub struct Range {
 
 /// One thing the tree says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum Fact<'b> {
     /// A bank of RAM.
     Ram(Range),
     /// Memory that is not to be used.
     Reserved(Range),
     /// A processor.
     Cpu,
+    /// The boot command line, without the NUL behind it. "/chosen node", bootargs.
+    CommandLine(&'b [u8]),
 }
 
 /// The blob contradicts itself.
@@ -101,7 +103,7 @@ impl Header {
 }
 
 /// Reads a blob of at least [`Header::used_bytes`] bytes and hands over each fact.
-pub fn scan(blob: &[u8], mut found: impl FnMut(Fact)) -> Result<(), FdtError> {
+pub fn scan<'b>(blob: &'b [u8], mut found: impl FnMut(Fact<'b>)) -> Result<(), FdtError> {
     let header = Header::parse(blob)?;
     reservations(blob, &header, &mut found)?;
     let structure = block(blob, header.structure, header.structure_bytes)?;
@@ -114,7 +116,7 @@ pub fn scan(blob: &[u8], mut found: impl FnMut(Fact)) -> Result<(), FdtError> {
 }
 
 /// "Memory Reservation Block": pairs of base and length, the last both zero.
-fn reservations(blob: &[u8], header: &Header, found: &mut impl FnMut(Fact)) -> Result<(), FdtError> {
+fn reservations<'b>(blob: &'b [u8], header: &Header, found: &mut impl FnMut(Fact<'b>)) -> Result<(), FdtError> {
     const PAIR_BYTES: usize = 16;
     let mut rest = blob.get(header.reserve as usize..).ok_or(FdtError::Bounds)?;
     loop {
@@ -141,6 +143,8 @@ enum Kind {
     Reserved,
     /// `/cpus`.
     Cpus,
+    /// `/chosen`.
+    Chosen,
     /// Everything else.
     Other,
 }
@@ -175,7 +179,7 @@ impl Reader {
         Self { depth: 0, top: Kind::Root, kind: Kind::Other, root: Cells::DEFAULT, reserved: Cells::DEFAULT }
     }
 
-    fn take(&mut self, token: Token<'_>, found: &mut impl FnMut(Fact)) -> Result<(), FdtError> {
+    fn take<'b>(&mut self, token: Token<'b>, found: &mut impl FnMut(Fact<'b>)) -> Result<(), FdtError> {
         match token {
             Token::Begin(name) => self.begin(name, found),
             Token::End => self.end(),
@@ -186,7 +190,7 @@ impl Reader {
         }
     }
 
-    fn begin(&mut self, name: &[u8], found: &mut impl FnMut(Fact)) -> Result<(), FdtError> {
+    fn begin<'b>(&mut self, name: &'b [u8], found: &mut impl FnMut(Fact<'b>)) -> Result<(), FdtError> {
         self.kind = match (self.depth, self.top) {
             (0, _) => Kind::Root,
             (1, _) => top_level(name),
@@ -214,13 +218,16 @@ impl Reader {
         Ok(())
     }
 
-    fn property(&mut self, name: &[u8], value: &[u8], found: &mut impl FnMut(Fact)) {
+    fn property<'b>(&mut self, name: &'b [u8], value: &'b [u8], found: &mut impl FnMut(Fact<'b>)) {
         match self.kind {
             Kind::Root => set_cells(&mut self.root, name, value),
             Kind::ReservedMemory => set_cells(&mut self.reserved, name, value),
             Kind::Memory if name == b"reg" => ranges(value, self.root, |range| found(Fact::Ram(range))),
             Kind::Reserved if name == b"reg" => ranges(value, self.reserved, |range| found(Fact::Reserved(range))),
-            Kind::Memory | Kind::Reserved | Kind::Cpus | Kind::Other => {}
+            Kind::Chosen if name == b"bootargs" => {
+                found(Fact::CommandLine(value.strip_suffix(b"\0").unwrap_or(value)));
+            }
+            Kind::Memory | Kind::Reserved | Kind::Cpus | Kind::Chosen | Kind::Other => {}
         }
     }
 
@@ -236,6 +243,8 @@ fn top_level(name: &[u8]) -> Kind {
         Kind::ReservedMemory
     } else if name == b"cpus" {
         Kind::Cpus
+    } else if name == b"chosen" {
+        Kind::Chosen
     } else {
         Kind::Other
     }

@@ -10,6 +10,7 @@ use paging::{Frame, FrameRange, PhysAddr};
 
 use crate::board::types::{Cpu, RamBank};
 use crate::board::{self, Place};
+use crate::mm::directmap::Wish;
 use crate::say;
 
 pub use crate::mm::firmware_window::{FirmwareWindow, TooLarge};
@@ -29,6 +30,8 @@ pub struct Facts {
     pub ram: ArrayVec<FrameRange, RAM_RANGES_MAX>,
     /// Processors, where the report lists them.
     pub cpus: Option<usize>,
+    /// What the boot command line wishes for; nothing where the board file fixes the policy.
+    pub directmap: Option<Wish>,
 }
 
 /// Why there are no facts.
@@ -85,23 +88,23 @@ pub enum Mismatch {
     },
 }
 
-/// Compares; says what is more than the file lists.
-pub fn check(found: Result<Facts, FirmwareError>, pa_bits: u8) -> Result<(), Mismatch> {
+/// Compares; says what is more than the file lists, and returns what the command line wishes for.
+pub fn check(found: Result<Facts, FirmwareError>, pa_bits: u8) -> Result<Option<Wish>, Mismatch> {
     if pa_bits < board::PLATFORM.pa_bits {
         return Err(Mismatch::PaBits { found: pa_bits });
     }
     match found {
-        Ok(facts) => compare(&facts),
+        Ok(facts) => compare(&facts).map(|()| facts.directmap),
         Err(FirmwareError::Missing) => {
             say!("the boot loader described no machine; RAM and CPUs are as the board file says");
-            Ok(())
+            Ok(None)
         }
         Err(error) => Err(Mismatch::Unreadable(error)),
     }
 }
 
 fn compare(facts: &Facts) -> Result<(), Mismatch> {
-    let Facts { source, ram, cpus } = facts;
+    let Facts { source, ram, cpus, .. } = facts;
     for bank in &board::RAM {
         let bank_frames = frames(bank);
         if let Some(missing) = first_uncovered(bank_frames, ram) {

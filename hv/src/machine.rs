@@ -11,8 +11,8 @@ use crate::mm::entry::Watch;
 /// The processor that runs this. One value per CPU; it does not move to another.
 ///
 /// Memory is reached through the windows of the memory system only (map cache, PMAP, vmap, scrub window). No Rust
-/// object lives behind an address that is handed to [`load`](Machine::load) and its kin: implementors check that the
-/// address lies in a window of the plan, and panic where it does not.
+/// object lives behind an address that is handed to [`load`](Machine::load) and its kin: builds with checks look whether
+/// the address lies in a window of the plan, and panic where it does not.
 pub trait Machine {
     /// How the hypervisor's own tables are written.
     type Format: Format<Input = VirtAddr, Attributes = HostAttributes>;

@@ -5,10 +5,12 @@
 pub mod entry;
 pub mod checker;
 pub mod leaves;
+pub mod directmap;
 pub mod fixmap;
 pub mod pmap;
 pub mod firmware_window;
 pub mod private;
+pub mod this_cpu;
 pub mod mapcache;
 pub mod here;
 pub mod space;
@@ -17,6 +19,7 @@ pub mod frames;
 pub mod buddy;
 pub mod vmap;
 pub mod heap;
+pub mod system;
 #[cfg(test)]
 mod rig;
 

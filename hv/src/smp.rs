@@ -9,7 +9,8 @@ use crate::arch::this;
 use crate::board::types::CpuFrames;
 use crate::board::{self, Place, tables};
 use crate::cpu::CpuIndex;
-use crate::mm::pmap::{Pmap, Retired};
+use crate::mm::mapcache::Ready;
+use crate::mm::pmap::Pmap;
 use crate::say;
 
 /// Why a CPU did not start.
@@ -49,7 +50,7 @@ pub fn build_roots(pmap: &Pmap) -> Roots {
 }
 
 /// Starts each other CPU and waits until it has arrived. PMAP is gone, so nobody maps for two.
-pub fn start_all(_roots: Roots, _pmap: Retired) -> Result<(), (CpuIndex, StartError)> {
+pub fn start_all(_roots: Roots, _cache: Ready) -> Result<(), (CpuIndex, StartError)> {
     CpuIndex::secondaries().try_for_each(|cpu| start(cpu).map_err(|error| (cpu, error)))
 }
 

@@ -1,19 +1,24 @@
-//! `[boot]`, `[layout]`, `[directmap]`: sizes that fit their tables.
+//! `[boot]`, `[layout]`: sizes that fit their tables.
 
 use paging::{Frame, Level, PAGE_BYTES, PhysAddr, VirtAddr};
 
 use super::{Checker, pa_bits_max, placement};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::model::{self, Arch, BootEntry, DirectmapPolicy, Extents, Origin, Placement, Sourced};
-use crate::schema::{Boot, Directmap, EntryWord, Image, ImageDebug, Layout, PolicyWord, Size, Written};
+use crate::model::{self, Arch, BootEntry, Extents, Origin, Placement, Retention, Sourced};
+use crate::schema::{
+    AddressWindow, Boot, EntryWord, Image, ImageDebug, Layout, Mapcache, RetentionWord, Size, Written,
+};
 
 /// Entries of a table.
 const ENTRIES: u64 = 512;
 /// A walk holds one table of each level.
 const PMAP_LEAST: u32 = Level::ALL.len() as u32;
-/// Guards and table aliases beside stack and map cache: below, above, two aliases, one more guard.
+/// Guards and table aliases beside stack, scratch pages and map cache: below, above, two aliases, one more guard.
 const PRIVATE_FIXED: u64 = 6;
+/// Most pages at once: whoever builds a guest's tables holds one a level and one to copy through, and so may an interrupt
+/// on top of it.
+const MAPCACHE_LEAST: u32 = 2 * (Level::ALL.len() as u32 + 1);
 /// Where video memory and ROM begin. IBM PC memory map, as every e820 shows it.
 const LOW_MEMORY_END: u64 = 0xa_0000;
 
@@ -114,7 +119,13 @@ pub(super) fn layout(checker: &mut Checker, layout: &Written<Layout>, arch: Arch
     few(checker, "layout.firmware.slots", slots[2], 1, "one page of what firmware left");
     shared_table(checker, slots);
     let mapcache = &table.mapcache.value.slots_per_cpu;
-    few(checker, "layout.mapcache.slots-per-cpu", mapcache, 1, "one mapping at a time");
+    few(
+        checker,
+        "layout.mapcache.slots-per-cpu",
+        mapcache,
+        MAPCACHE_LEAST,
+        "one for each level of a guest's tables and one to copy through, twice since interrupts nest",
+    );
     private_table(checker, &table.stack.value.size, mapcache);
     let image_base = image_base(checker, &table.image.value, arch);
     let [fixmap, pmap, firmware] = slots.map(|slots| checker.sourced(slots));
@@ -126,8 +137,39 @@ pub(super) fn layout(checker: &mut Checker, layout: &Written<Layout>, arch: Arch
         pmap_slots: pmap,
         firmware_slots: firmware,
         mapcache_slots: checker.sourced(mapcache),
+        mapcache_retention: retention(checker, &table.mapcache.value),
+        vmap_bytes: window(checker, "layout.vmap.size", table.vmap.as_ref(), Layout::VMAP_BYTES),
+        heap_bytes: window(checker, "layout.heap.size", table.heap.as_ref(), Layout::HEAP_BYTES),
         image_base,
     })
+}
+
+fn retention(checker: &Checker, mapcache: &Mapcache) -> Sourced<Retention> {
+    let Some(written) = &mapcache.retention else {
+        return Sourced { value: Retention::Strict, from: Origin::Default };
+    };
+    let value = match written.value {
+        RetentionWord::Strict => Retention::Strict,
+        RetentionWord::Lazy => Retention::Lazy,
+    };
+    Sourced { value, from: checker.origin(written.span) }
+}
+
+/// The length of a window of addresses, whole blocks.
+fn window(checker: &mut Checker, key: &str, written: Option<&Written<AddressWindow>>, default: u64) -> Sourced<u64> {
+    let Some(written) = written else { return Sourced { value: default, from: Origin::Default } };
+    blocks(checker, key, &written.value.size)
+}
+
+/// A number of bytes that is whole 2 MiB blocks and not zero.
+pub(super) fn blocks(checker: &mut Checker, key: &str, written: &Written<Size>) -> Sourced<u64> {
+    let bytes = written.value.0;
+    if bytes == 0 {
+        checker.at(&codes::E0201, written.span, format!("{key} is zero"), "no room", "give it at least 2 MiB");
+    } else {
+        checker.aligned(key, bytes, written.span, Level::L2.entry_bytes());
+    }
+    Sourced { value: bytes, from: checker.origin(written.span) }
 }
 
 fn extents(checker: &mut Checker, image: &Image) -> Extents {
@@ -203,7 +245,8 @@ fn shared_table(checker: &mut Checker, slots: [&Written<u32>; 3]) {
 }
 
 fn private_table(checker: &mut Checker, stack: &Written<Size>, mapcache: &Written<u32>) {
-    let used = stack.value.0.div_ceil(PAGE_BYTES) + u64::from(mapcache.value) + PRIVATE_FIXED;
+    let scratch = model::Layout::scratch_pages(mapcache.value);
+    let used = stack.value.0.div_ceil(PAGE_BYTES) + scratch + u64::from(mapcache.value) + PRIVATE_FIXED;
     if used > ENTRIES {
         let claim = format!("stack and map cache take {used} entries with their guards, a table has {ENTRIES}");
         let found = Diagnostic::new(&codes::E0403, claim).at(mapcache.span, "map cache").at(stack.span, "stack");
@@ -230,18 +273,4 @@ fn image_base(checker: &mut Checker, image: &Image, arch: Arch) -> Placement<Vir
         }
         ((_, from), _) => Placement::Auto(from),
     }
-}
-
-/// Checks `[directmap]`.
-pub(super) fn directmap(checker: &mut Checker, table: &Directmap) -> Sourced<DirectmapPolicy> {
-    if let Some(option) = table.boot_option.as_ref().filter(|option| option.value) {
-        let claim = "directmap.boot-option is true, but the window is populated at build time only".to_owned();
-        checker.at(&codes::E0413, option.span, claim, "not built", "write false, and choose the policy here");
-    }
-    let value = match table.policy.value {
-        PolicyWord::Full => DirectmapPolicy::Full,
-        PolicyWord::OnDemand => DirectmapPolicy::OnDemand,
-        PolicyWord::None => DirectmapPolicy::None,
-    };
-    Sourced { value, from: checker.origin(table.policy.span) }
 }

@@ -17,6 +17,7 @@ const PA_BITS_MOST: u8 = 52;
 /// A bank with its place.
 struct Bank {
     frames: FrameRange,
+    node: u8,
     span: Span,
 }
 
@@ -26,13 +27,14 @@ pub(super) fn check(checker: &mut Checker, memory: &Memory, claims: &mut Claims)
     banks_from(checker, &memory.banks_from);
     let mut banks: Vec<Bank> = Vec::new();
     for bank in &memory.bank {
-        let crate::schema::Bank { base, size } = &bank.value;
+        let crate::schema::Bank { base, size, node } = &bank.value;
+        let node = node_of(checker, node.as_ref());
         let Some((first, bytes)) = checker.range("memory.bank", base, size) else { continue };
         let whole = checker.aligned("memory.bank.base", first, base.span, PAGE_BYTES)
             & checker.aligned("memory.bank.size", bytes, size.span, PAGE_BYTES);
         if whole {
             beyond(checker, first, bytes, base.span, pa_bits.value);
-            banks.push(Bank { frames: frames(first, bytes), span: base.span });
+            banks.push(Bank { frames: frames(first, bytes), node, span: base.span });
         }
     }
     banks.sort_by_key(|bank| bank.frames.first);
@@ -119,13 +121,25 @@ fn overlap(checker: &mut Checker, below: &Bank, above: &Bank) {
     checker.push(found.help(format!("start it at {free} or above, or shrink the other bank")));
 }
 
-/// Banks that touch are one.
+fn node_of(checker: &mut Checker, written: Option<&Written<u8>>) -> u8 {
+    let most = crate::schema::Bank::NODE_MAX;
+    let Some(written) = written else { return 0 };
+    if written.value > most {
+        let claim = format!("memory.bank.node is {}, the highest node is {most}", written.value);
+        checker.at(&codes::E0110, written.span, claim, "out of range", "number the nodes from 0");
+    }
+    written.value.min(most)
+}
+
+/// Banks of one node that touch are one.
 fn joined(checker: &Checker, banks: Vec<Bank>) -> Vec<RamBank> {
     let mut list: Vec<RamBank> = Vec::new();
     for bank in banks {
         match list.last_mut() {
-            Some(last) if last.frames.end() == bank.frames.first => last.frames.frames += bank.frames.frames,
-            _ => list.push(RamBank { frames: bank.frames, from: checker.origin(bank.span) }),
+            Some(last) if last.frames.end() == bank.frames.first && last.node == bank.node => {
+                last.frames.frames += bank.frames.frames;
+            }
+            _ => list.push(RamBank { frames: bank.frames, node: bank.node, from: checker.origin(bank.span) }),
         }
     }
     list

@@ -11,7 +11,7 @@ codes! {
     "stack = { size = \"12 KiB\" }"
 
     E0402 Error "a window has too few slots"
-    "A walk down the tables holds one PMAP slot a level, four in all. The fixmap needs a slot for each page that is mapped for good, and the firmware window at least one."
+    "A walk down the tables holds one PMAP slot a level, four in all. The fixmap needs a slot for each page that is mapped for good, and the firmware window at least one. The map cache holds one page for each level of a guest's tables and one to copy through, and the same again for an interrupt on top of that: ten."
     "pmap = { slots = 3 }"
     "pmap = { slots = 4 }"
 
@@ -64,11 +64,6 @@ codes! {
     "`dma = \"trusted\"` passes a DMA master through without an IOMMU: the isolation of every domain then rests on the software that drives it. The warning stays, so that the hole is in every report."
     "[[device]]\nname = \"eth0\"\ndma = \"trusted\""
     "[[device]]\nname = \"gpio\"\ndma = \"none\""
-
-    E0413 Error "the policy cannot be chosen at boot"
-    "A window that depends on the boot command line has to be populated at run time, which is not built. Choose the policy in the file."
-    "[directmap]\npolicy = \"on-demand\"\nboot-option = true"
-    "[directmap]\npolicy = \"on-demand\"\nboot-option = false"
 
     E0414 Error "the emulator has less memory than the banks"
     "The emulated machine would lack RAM that the plan uses, and stop at the first access."

@@ -69,4 +69,14 @@ codes! {
     "RAM appears in the window at its physical address plus the window's start, and the window has the top-level entries that nothing else needs: 128 TiB on AArch64, 126 TiB on x86-64."
     "[[memory.bank]]\nbase = 0x8000_0000_0000\nsize = \"1 GiB\"\n\n[directmap]\npolicy = \"on-demand\""
     "[directmap]\npolicy = \"none\""
+
+    E0605 Error "the memory system's windows do not fit"
+    "Records of memory, global maps and heap pages have addresses below the root entry of the image, 512 GiB in all. Frame records take a page of addresses for each 2 MiB from the lowest bank to the highest, holes included; frames are spent on blocks that are split only."
+    "[layout]\nheap = { size = \"1 TiB\" }"
+    "[layout]\nheap = { size = \"64 GiB\" }"
+
+    E0606 Error "the heap's fixed pools do not fit in RAM"
+    "`pools = \"fixed\"` sets whole 2 MiB blocks aside at boot, out of what the image, reservations and domains leave."
+    "[[memory.bank]]\nsize = \"1 GiB\"\n\n[heap]\npools = \"fixed\"\nsize = \"2 GiB\""
+    "[heap]\npools = \"fixed\"\nsize = \"64 MiB\""
 }

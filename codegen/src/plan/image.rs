@@ -196,6 +196,7 @@ fn claim(inputs: &Inputs<'_>, draft: &Draft, physical: &mut Physical<'_>) -> Res
     let cpus = inputs.board.cpus.enable.from;
     let parts = [
         ("stacks", draft.stacks, layout.stack_bytes.from),
+        ("scratch", draft.scratch, layout.mapcache_slots.from),
         ("secondary tables", draft.secondary_tables, cpus),
         ("manifest", paging::FrameRange::new(draft.manifest, 1), Origin::Default),
     ];

@@ -9,7 +9,7 @@ use paging::{Frame, FrameRange, HostAccess, HostAttributes, Level, Memory, PAGE_
 use super::parts::{Access, CpuFrames, Mapping, PlannedSection, RootKind};
 use super::physical::addresses;
 use super::windows::{BLOCK_BYTES, VirtualMap, page, static_slots};
-use crate::model::{Board, DirectmapPolicy, ReservedKind};
+use crate::model::{Board, DirectmapPolicy, PolicyChoice, ReservedKind};
 
 /// What the mappings show, once it has a place.
 pub(super) struct Placed<'a> {
@@ -72,20 +72,20 @@ impl Placed<'_> {
             ("stack", area.stack, stack),
             ("scrub table", area.scrub_table, FrameRange::new(frames.private_l2, 1)),
             ("map cache table", area.mapcache_table, FrameRange::new(frames.private_l3, 1)),
+            ("scratch", area.scratch, FrameRange::new(frames.scratch, area.scratch_bytes / PAGE_BYTES)),
         ];
         pages.into_iter().filter_map(|(name, at, frames)| boot_cpu(name, at, frames, DATA))
     }
 
-    /// All RAM but the footprint (which would be writable twice) and what may not be mapped.
+    /// All RAM that may be mapped; where the policy is chosen at boot, only the root entries are static.
     fn directmap(&self) -> Vec<Mapping> {
-        match self.board.directmap.value {
-            DirectmapPolicy::None | DirectmapPolicy::OnDemand => Vec::new(),
-            DirectmapPolicy::Full => directmap_ranges(self.board, self.footprint)
+        match (self.board.directmap.value, self.board.directmap_choice.value) {
+            (DirectmapPolicy::None | DirectmapPolicy::OnDemand, _) | (_, PolicyChoice::AtBoot) => Vec::new(),
+            (DirectmapPolicy::Full, PolicyChoice::Fixed) => directmap_ram(self.board, self.footprint)
                 .into_iter()
-                .filter_map(|range| {
-                    let offset = self.map.slots.directmap.get().checked_add(range.start.get())?;
-                    let frames = FrameRange::between(Frame::containing(range.start), Frame::containing(range.end));
-                    boot_cpu("directmap", VirtAddr::new(offset), frames, DATA)
+                .filter_map(|frames| {
+                    let at = self.map.slots.directmap.checked_add(frames.first.address().get())?;
+                    boot_cpu("directmap", at, frames, DATA)
                 })
                 .collect(),
         }
@@ -117,17 +117,33 @@ fn boot_cpu(name: &str, at: VirtAddr, frames: FrameRange, attributes: HostAttrib
 pub(super) fn directmap_slots(board: &Board, map: &VirtualMap) -> Vec<VirtAddr> {
     let span = Level::L0.entry_bytes();
     let slots = |range: Range<PhysAddr>| range.start.get() / span..=(range.end.get() - 1) / span;
-    match board.directmap.value {
-        DirectmapPolicy::None => Vec::new(),
-        DirectmapPolicy::OnDemand | DirectmapPolicy::Full => {
-            let mut list: Vec<_> = board.memory.banks.iter().flat_map(|bank| slots(addresses(bank.frames))).collect();
-            list.dedup();
-            list.into_iter().map(|slot| VirtAddr::new(map.slots.directmap.get() + slot * span)).collect()
-        }
+    if !has_window(board) {
+        return Vec::new();
+    }
+    let mut list: Vec<_> = board.memory.banks.iter().flat_map(|bank| slots(addresses(bank.frames))).collect();
+    list.dedup();
+    list.into_iter().map(|slot| VirtAddr::new(map.slots.directmap.get() + slot * span)).collect()
+}
+
+/// Whether RAM may have to appear in a window.
+pub(super) fn has_window(board: &Board) -> bool {
+    match (board.directmap.value, board.directmap_choice.value) {
+        (DirectmapPolicy::None, PolicyChoice::Fixed) => false,
+        (DirectmapPolicy::OnDemand | DirectmapPolicy::Full, _) | (_, PolicyChoice::AtBoot) => true,
     }
 }
 
-/// RAM as the directmap shows it: banks less the blocks of the footprint, less no-map and hole reservations.
+/// RAM as the directmap may show it: banks less the footprint, which would be writable twice, rounded up to blocks, and
+/// less no-map and hole reservations.
+pub(super) fn directmap_ram(board: &Board, footprint: FrameRange) -> Vec<FrameRange> {
+    if !has_window(board) {
+        return Vec::new();
+    }
+    let frames =
+        |range: Range<PhysAddr>| FrameRange::between(Frame::containing(range.start), Frame::containing(range.end));
+    directmap_ranges(board, footprint).into_iter().map(frames).collect()
+}
+
 fn directmap_ranges(board: &Board, footprint: FrameRange) -> Vec<Range<PhysAddr>> {
     let mut cuts: Vec<Range<PhysAddr>> = board
         .memory

@@ -153,6 +153,8 @@ pub struct CpuFrames {
     pub private_l3: Frame,
     /// First frame of the stack.
     pub stack: Frame,
+    /// First frame of the scratch pages.
+    pub scratch: Frame,
 }
 
 /// A window of page-sized slots whose leaves all lie in one static table.
@@ -177,6 +179,10 @@ pub struct PrivateArea {
     pub stack: VirtAddr,
     /// Bytes of stack.
     pub stack_bytes: u64,
+    /// Pages for this CPU's books.
+    pub scratch: VirtAddr,
+    /// Their length in bytes.
+    pub scratch_bytes: u64,
     /// Slot 0 of the map cache.
     pub mapcache: VirtAddr,
     /// Slots of the map cache.
@@ -187,6 +193,32 @@ pub struct PrivateArea {
     pub scrub_table: VirtAddr,
     /// Alias of the CPU's own level-3 table.
     pub mapcache_table: VirtAddr,
+}
+
+/// Addresses set aside; frames come as they are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRange {
+    /// First byte, at the start of a 2 MiB block.
+    pub base: VirtAddr,
+    /// Length, whole 2 MiB blocks.
+    pub bytes: u64,
+    /// The key that sizes it.
+    pub from: Origin,
+}
+
+/// Where the memory system keeps its books and maps for all CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryWindows {
+    /// Lists of free chunks, a page a NUMA node.
+    pub lists: AddressRange,
+    /// Records of 2 MiB blocks.
+    pub block_records: AddressRange,
+    /// Records of the frames of blocks that are split, a page a block.
+    pub frame_records: AddressRange,
+    /// Global maps.
+    pub vmap: AddressRange,
+    /// Heap pages where there is no window.
+    pub heap: Option<AddressRange>,
 }
 
 /// What the static fixmap slots show, first register included.

@@ -9,8 +9,10 @@ use paging::{FrameRange, PhysAddr};
 use super::interval::{IntervalSet, Owner};
 use super::parts::PhysicalRegion;
 use super::refusal::{self, Refusal};
-use crate::codes::Code;
-use crate::model::{Board, ConsolePlace, Irq, Mmio, Origin, PowerOff, RamBank};
+use super::windows::BLOCK_BYTES;
+use crate::codes::{self, Code};
+use crate::diagnostic::human_bytes;
+use crate::model::{Board, ConsolePlace, Heap, Irq, Mmio, Origin, Pools, PowerOff, RamBank};
 
 /// What the first frames of RAM are left for: firmware that the board file does not list.
 pub(super) const FIRMWARE_BYTES: u64 = 2 << 20;
@@ -138,6 +140,30 @@ impl<'a> Physical<'a> {
             (start < gap.end).then_some(start..gap.end)
         });
         aligned.max_by_key(|gap| (gap.end.get() - gap.start.get(), std::cmp::Reverse(gap.start)))
+    }
+
+    /// Fixed pools take whole blocks out of what is left.
+    pub(super) fn check_pools(&self, heap: &Heap, refusals: &mut Vec<Refusal>) {
+        let Pools::Fixed(bytes) = heap.pools.value else { return };
+        let whole = |gap: Range<PhysAddr>| {
+            let start = align_up(gap.start, BLOCK_BYTES).map_or(u64::MAX, PhysAddr::get);
+            (gap.end.get() / BLOCK_BYTES * BLOCK_BYTES).saturating_sub(start)
+        };
+        let free: u64 = self.free().map(whole).sum();
+        // One block is split for tables and records.
+        let room = free.saturating_sub(BLOCK_BYTES);
+        if bytes > room {
+            let message = format!(
+                "the heap's pools are {}, and {} of whole 2 MiB blocks are free",
+                human_bytes(bytes),
+                human_bytes(free)
+            );
+            let help = match room {
+                0 => "free some RAM: shrink a reservation or a domain".into(),
+                room => format!("at most {} can be set aside: one block is for tables", human_bytes(room)),
+            };
+            refusals.push(Refusal::new(&codes::E0606, message, heap.pools.from, "fixed pools").help(help));
+        }
     }
 
     /// All claims, sorted and disjoint.

@@ -29,6 +29,7 @@ pub(super) struct Draft {
     pub(super) sections: Vec<PlannedSection>,
     pub(super) cpu_frames: Vec<CpuFrames>,
     pub(super) stacks: FrameRange,
+    pub(super) scratch: FrameRange,
     pub(super) secondary_tables: FrameRange,
     pub(super) manifest: Frame,
     pub(super) pools: Vec<FrameRange>,
@@ -73,7 +74,9 @@ impl Inputs<'_> {
         let cpus = self.board.cpus.cores.len() as u64;
         let stacks = cpus * self.board.layout.stack_bytes.value;
         let own_tables = cpus.saturating_sub(1) * CPU_TABLE_FRAMES;
-        (self.image_bytes(tables) / PAGE_BYTES) + stacks / PAGE_BYTES + own_tables + 1 + self.pools.iter().sum::<u64>()
+        let scratch = cpus * self.map.private.scratch_bytes;
+        let pools = self.pools.iter().sum::<u64>();
+        (self.image_bytes(tables) / PAGE_BYTES) + (stacks + scratch) / PAGE_BYTES + own_tables + 1 + pools
     }
 
     /// Whether an identity page at `frame` would need the top-level entry of the image window.
@@ -118,11 +121,12 @@ impl Inputs<'_> {
         cursor.take(image_frames);
         let cpus = self.board.cpus.cores.len() as u64;
         let stacks = cursor.take(cpus * self.board.layout.stack_bytes.value / PAGE_BYTES);
+        let scratch = cursor.take(cpus * self.map.private.scratch_bytes / PAGE_BYTES);
         let secondary_tables = cursor.take(cpus.saturating_sub(1) * CPU_TABLE_FRAMES);
         let manifest = cursor.take(1).first;
         let pools = self.pools.iter().map(|frames| cursor.take(*frames)).collect();
         let footprint = FrameRange::between(Frame::containing(load), cursor.0);
-        let cpu_frames = self.cpu_frames(table_frame, stacks, secondary_tables);
+        let cpu_frames = self.cpu_frames(table_frame, [stacks, scratch], secondary_tables);
         let mappings = Placed {
             board: self.board,
             map: self.map,
@@ -142,7 +146,19 @@ impl Inputs<'_> {
             mappings: &mappings,
         })
         .expect("windows are disjoint, the load address is one that entries can hold");
-        Draft { load, sections, cpu_frames, stacks, secondary_tables, manifest, pools, footprint, mappings, tables }
+        Draft {
+            load,
+            sections,
+            cpu_frames,
+            stacks,
+            scratch,
+            secondary_tables,
+            manifest,
+            pools,
+            footprint,
+            mappings,
+            tables,
+        }
     }
 
     /// Text, rodata, tables and data, one behind the other from `load` and from the image window's start.
@@ -171,13 +187,15 @@ impl Inputs<'_> {
     }
 
     /// The boot CPU's tables are static; the others' lie behind the stacks.
-    fn cpu_frames(&self, tables: Frame, stacks: FrameRange, secondaries: FrameRange) -> Vec<CpuFrames> {
+    fn cpu_frames(&self, tables: Frame, [stacks, scratch]: [FrameRange; 2], secondaries: FrameRange) -> Vec<CpuFrames> {
         let stack_frames = self.board.layout.stack_bytes.value / PAGE_BYTES;
+        let scratch_frames = self.map.private.scratch_bytes / PAGE_BYTES;
         let cpus = self.board.cpus.cores.len() as u64;
         let table = |slot: usize| tables.add(slot as u64);
         (0..cpus)
             .map(|cpu| {
                 let stack = stacks.first.add(cpu * stack_frames);
+                let scratch = scratch.first.add(cpu * scratch_frames);
                 match cpu.checked_sub(1) {
                     None => CpuFrames {
                         root: table(index::BOOT_ROOT),
@@ -185,6 +203,7 @@ impl Inputs<'_> {
                         private_l2: table(index::PRIVATE_L2),
                         private_l3: table(index::PRIVATE_L3),
                         stack,
+                        scratch,
                     },
                     Some(secondary) => {
                         let root = secondaries.first.add(secondary * CPU_TABLE_FRAMES);
@@ -194,6 +213,7 @@ impl Inputs<'_> {
                             private_l2: root.add(2),
                             private_l3: root.add(3),
                             stack,
+                            scratch,
                         }
                     }
                 }

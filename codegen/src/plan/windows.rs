@@ -9,11 +9,12 @@ use paging::{Level, PAGE_BYTES, VirtAddr};
 
 use super::interval::{IntervalSet, Owner};
 use super::mappings::directmap_slots;
-use super::parts::{Access, FixedSlots, PlannedSection, PrivateArea, VirtualRegion, Window};
+use super::memory_windows;
+use super::parts::{Access, FixedSlots, MemoryWindows, PlannedSection, PrivateArea, VirtualRegion, Window};
 use super::refusal::Refusal;
 use super::tables::index;
 use crate::codes;
-use crate::model::{Arch, Board, ConsolePlace, EnableMethod, Origin, Placement, PowerOff};
+use crate::model::{Arch, Board, ConsolePlace, EnableMethod, Layout, Origin, Placement, PowerOff};
 
 /// What one last-level table spans, and so the size of the image window.
 pub(super) const BLOCK_BYTES: u64 = Level::L2.entry_bytes();
@@ -158,6 +159,7 @@ impl VirtualMap {
         let region =
             |name: &str, base, bytes, access, from| VirtualRegion { name: name.into(), base, bytes, access, from };
         let stack_end = area.stack.checked_add(area.stack_bytes).expect("the stack lies inside its table");
+        let scratch_end = page(area.scratch, area.scratch_bytes / PAGE_BYTES);
         let cache_bytes = u64::from(area.mapcache_slots) * PAGE_BYTES;
         let cache_end = area.mapcache.checked_add(cache_bytes).expect("the map cache lies inside its table");
         vec![
@@ -166,7 +168,8 @@ impl VirtualMap {
             guard("guard above stack", stack_end, area.scrub_table, stack_from),
             region("scrub table", area.scrub_table, PAGE_BYTES, Access::ReadWrite, Origin::Default),
             region("map cache table", area.mapcache_table, PAGE_BYTES, Access::ReadWrite, cache_from),
-            guard("guard below map cache", page(area.mapcache_table, 1), area.mapcache, cache_from),
+            region("scratch", area.scratch, area.scratch_bytes, Access::ReadWrite, cache_from),
+            guard("guard below map cache", scratch_end, area.mapcache, cache_from),
             region("map cache", area.mapcache, cache_bytes, Access::Window, cache_from),
             guard("guard above map cache", cache_end, area.scrub, cache_from),
             region("scrub window", area.scrub, BLOCK_BYTES, Access::Window, Origin::Default),
@@ -175,7 +178,12 @@ impl VirtualMap {
 }
 
 /// Every range of a CPU's root that has a name, sorted and disjoint.
-pub(super) fn regions(board: &Board, map: &VirtualMap, sections: &[PlannedSection]) -> Vec<VirtualRegion> {
+pub(super) fn regions(
+    board: &Board,
+    map: &VirtualMap,
+    memory: &MemoryWindows,
+    sections: &[PlannedSection],
+) -> Vec<VirtualRegion> {
     let mut list = vec![guard("page 0", VirtAddr::new(0), page(VirtAddr::new(0), 1), Origin::Default)];
     let below = map.image.get() - BLOCK_BYTES;
     list.push(guard("guard below image", VirtAddr::new(below), map.image, map.image_from));
@@ -193,6 +201,7 @@ pub(super) fn regions(board: &Board, map: &VirtualMap, sections: &[PlannedSectio
     list.push(guard("guard above image", end, page(map.image, ENTRIES), map.image_from));
     list.extend(map.shared_regions(board));
     list.extend(map.private_regions(board));
+    list.extend(memory_windows::regions(memory));
     let slot = |name: &str, base, from| VirtualRegion {
         name: name.into(),
         base,
@@ -288,15 +297,18 @@ fn fixed_slots(board: &Board, windows: VirtAddr) -> (FixedSlots, u32) {
     (fixed, u32::try_from(used).unwrap_or(u32::MAX))
 }
 
-/// Guard, stack, guard, two aliases, guard, map cache; behind them the scrub window.
+/// Guard, stack, guard, two aliases, scratch pages, guard, map cache; behind them the scrub window.
 fn private_area(board: &Board, slots: &Slots) -> PrivateArea {
     let stack = &board.layout.stack_bytes;
     let cache = &board.layout.mapcache_slots;
     let aliases = 1 + stack.value / PAGE_BYTES + 1;
-    let mapcache = aliases + 3;
+    let scratch_pages = Layout::scratch_pages(cache.value);
+    let mapcache = aliases + 2 + scratch_pages + 1;
     PrivateArea {
         stack: page(slots.private, 1),
         stack_bytes: stack.value,
+        scratch: page(slots.private, aliases + 2),
+        scratch_bytes: scratch_pages * PAGE_BYTES,
         mapcache: page(slots.private, mapcache),
         mapcache_slots: cache.value,
         scrub: page(slots.private, ENTRIES),

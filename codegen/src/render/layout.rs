@@ -5,9 +5,9 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::beliefs;
 use super::rust::{count, frame, guest_physical, hex, origin, physical, virtual_address};
-use crate::model::{Conduit, ConsolePlace, DirectmapPolicy, EnableMethod, GuestConsole, PowerOff, UartRegister, Width};
+use super::{beliefs, memory};
+use crate::model::{Conduit, ConsolePlace, EnableMethod, GuestConsole, PowerOff, UartRegister, Width};
 use crate::plan::{Access, Plan, Window};
 
 /// The whole file.
@@ -17,10 +17,11 @@ pub(super) fn tokens(plan: &Plan) -> TokenStream {
     let image = image(plan);
     let machine = machine(plan);
     let windows = windows(plan);
+    let memory = memory::tokens(plan);
     let devices = devices(plan);
     let domains = domains(plan);
     let beliefs = beliefs::tokens(plan);
-    quote!(#platform #boot #image #machine #windows #devices #domains #beliefs)
+    quote!(#platform #boot #image #machine #windows #memory #devices #domains #beliefs)
 }
 
 /// A sorted array of literals, with its length in its type.
@@ -40,8 +41,6 @@ fn platform(plan: &Plan) -> TokenStream {
     let base_file = board.base_file.as_deref().unwrap_or("");
     let bits = count(board.memory.pa_bits.value);
     let bits_from = origin(board.memory.pa_bits.from);
-    let directmap = policy(board.directmap.value);
-    let directmap_from = origin(board.directmap.from);
     quote! {
         #[doc = " The board and its files."]
         pub const PLATFORM: types::Platform = types::Platform {
@@ -51,18 +50,7 @@ fn platform(plan: &Plan) -> TokenStream {
             base_file: #base_file,
             pa_bits: #bits,
             pa_bits_from: #bits_from,
-            directmap: #directmap,
-            directmap_from: #directmap_from,
         };
-    }
-}
-
-/// The policy as the file spells it.
-pub(super) fn policy(policy: DirectmapPolicy) -> &'static str {
-    match policy {
-        DirectmapPolicy::Full => "full",
-        DirectmapPolicy::OnDemand => "on-demand",
-        DirectmapPolicy::None => "none",
     }
 }
 
@@ -139,17 +127,19 @@ fn image(plan: &Plan) -> TokenStream {
 fn machine(plan: &Plan) -> TokenStream {
     let ram = plan.board.memory.banks.iter().map(|bank| {
         let base = physical(bank.frames.first.address());
-        let (bytes, from) = (hex(bank.frames.bytes()), origin(bank.from));
-        quote!(types::RamBank { base: #base, bytes: #bytes, from: #from })
+        let (bytes, node, from) = (hex(bank.frames.bytes()), count(bank.node), origin(bank.from));
+        quote!(types::RamBank { base: #base, bytes: #bytes, node: #node, from: #from })
     });
     let cpus = plan.board.cpus.cores.iter().map(|core| {
         let (id, from) = (hex(core.id), origin(core.from));
         quote!(types::Cpu { id: #id, from: #from })
     });
     let frames = plan.cpu_frames.iter().map(|cpu| {
-        let (root, stack) = (frame(cpu.root), frame(cpu.stack));
+        let (root, stack, scratch) = (frame(cpu.root), frame(cpu.stack), frame(cpu.scratch));
         let (l1, l2, l3) = (frame(cpu.private_l1), frame(cpu.private_l2), frame(cpu.private_l3));
-        quote!(types::CpuFrames { root: #root, private_l1: #l1, private_l2: #l2, private_l3: #l3, stack: #stack })
+        quote!(types::CpuFrames {
+            root: #root, private_l1: #l1, private_l2: #l2, private_l3: #l3, stack: #stack, scratch: #scratch,
+        })
     });
     let ram = array("RAM, sorted and disjoint.", "RAM", quote!(types::RamBank), ram.collect());
     let cpus = array("Processors in logical order; the first boots.", "CPUS", quote!(types::Cpu), cpus.collect());
@@ -173,6 +163,7 @@ fn windows(plan: &Plan) -> TokenStream {
     let (mapcache, slots) = (virtual_address(area.mapcache), count(area.mapcache_slots));
     let (scrub, scrub_table) = (virtual_address(area.scrub), virtual_address(area.scrub_table));
     let mapcache_table = virtual_address(area.mapcache_table);
+    let (scratch, scratch_bytes) = (virtual_address(area.scratch), hex(area.scratch_bytes));
     quote! {
         #[doc = " Pages mapped for good, then slots that are free at run time."]
         pub const FIXMAP: types::Window = #fixmap;
@@ -186,6 +177,8 @@ fn windows(plan: &Plan) -> TokenStream {
         pub const PRIVATE: types::PrivateArea = types::PrivateArea {
             stack: #stack,
             stack_bytes: #stack_bytes,
+            scratch: #scratch,
+            scratch_bytes: #scratch_bytes,
             mapcache: #mapcache,
             mapcache_slots: #slots,
             scrub: #scrub,

@@ -192,12 +192,17 @@ fn cpu_private_l3(plan: &Plan) -> TokenStream {
     });
     let scrub = store(area.scrub_table, 0, quote!(frames.private_l2));
     let cache = store(area.mapcache_table, 0, quote!(frames.private_l3));
+    let scratch = (0..area.scratch_bytes / PAGE_BYTES).map(|page| {
+        let number = count(page);
+        store(area.scratch, page, quote!(frames.scratch.add(#number)))
+    });
     quote! {
-        #[doc = " The private area of one CPU, level 3: stack and the aliases of its own tables."]
+        #[doc = " The private area of one CPU, level 3: stack, the aliases of its own tables, scratch pages."]
         pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
             #(#stack)*
             #scrub
             #cache
+            #(#scratch)*
         }
     }
 }

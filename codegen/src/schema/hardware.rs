@@ -118,6 +118,15 @@ pub struct Bank {
     ///
     /// unit: bytes, multiple of 4 KiB; default: none
     pub size: Written<Size>,
+    /// Which NUMA node it belongs to; what the hypervisor keeps about a node lies in its own memory.
+    ///
+    /// unit: number, 0 to 63; default: 0
+    pub node: Option<Written<u8>>,
+}
+
+impl Bank {
+    /// The highest number of a NUMA node.
+    pub const NODE_MAX: u8 = 63;
 }
 
 /// `[[memory.reserved]]`

@@ -1,4 +1,4 @@
-//! `[layout]`, `[directmap]`: the hypervisor's own memory.
+//! `[layout]`, `[directmap]`, `[heap]`: the hypervisor's own memory.
 //!
 //! Never the places that the planner chooses.
 
@@ -39,6 +39,31 @@ pub struct Layout {
     ///
     /// unit: table; default: none
     pub mapcache: Written<Mapcache>,
+    /// Addresses of frames that every processor may see for as long as wanted.
+    ///
+    /// unit: table; default: `{ size = "256 MiB" }`
+    pub vmap: Option<Written<AddressWindow>>,
+    /// Addresses of heap pages where there is no directmap window.
+    ///
+    /// unit: table; default: `{ size = "64 GiB" }`
+    pub heap: Option<Written<AddressWindow>>,
+}
+
+impl Layout {
+    /// Default of `vmap.size`.
+    pub const VMAP_BYTES: u64 = 256 << 20;
+    /// Default of `heap.size`.
+    pub const HEAP_BYTES: u64 = 64 << 30;
+}
+
+/// `layout.vmap`, `layout.heap`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AddressWindow {
+    /// Length, of addresses: tables and frames are spent on what is mapped only.
+    ///
+    /// unit: bytes, multiple of 2 MiB; default: none
+    pub size: Written<Size>,
 }
 
 /// `layout.image`
@@ -117,6 +142,20 @@ pub struct Mapcache {
     ///
     /// unit: slots of 4 KiB; default: none
     pub slots_per_cpu: Written<u32>,
+    /// How long a page of the loaded domain stays mapped.
+    ///
+    /// unit: word; default: "strict"
+    pub retention: Option<Written<RetentionWord>>,
+}
+
+/// Words of `layout.mapcache.retention`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetentionWord {
+    /// Until it is unmapped.
+    Strict,
+    /// Until its slot is needed or another domain is loaded.
+    Lazy,
 }
 
 /// `[directmap]`
@@ -127,7 +166,8 @@ pub struct Directmap {
     ///
     /// unit: word; default: none
     pub policy: Written<PolicyWord>,
-    /// Whether `directmap=` on the boot command line may change it; `true` is refused.
+    /// Whether `directmap=` on the boot command line may change it: true means `full`, false the policy here, or `on-demand`
+    /// where that is `full`.
     ///
     /// unit: true or false; default: false
     pub boot_option: Option<Written<bool>>,
@@ -143,4 +183,42 @@ pub enum PolicyWord {
     OnDemand,
     /// Nothing: there is no window.
     None,
+}
+
+/// `[heap]`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Heap {
+    /// Where the hypervisor's heap takes its 2 MiB pools from.
+    ///
+    /// unit: word; default: "elastic"
+    pub pools: Option<Written<PoolsWord>>,
+    /// How much the heap has for good; for `pools = "fixed"`, which needs it.
+    ///
+    /// unit: bytes, multiple of 2 MiB; default: none
+    pub size: Option<Written<Size>>,
+    /// How a pool is mapped.
+    ///
+    /// unit: word; default: "page"
+    pub mapped_by: Option<Written<MappedByWord>>,
+}
+
+/// Words of `heap.pools`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PoolsWord {
+    /// From all free memory as needed, and back when a pool is empty.
+    Elastic,
+    /// From a part of RAM that is set aside at boot.
+    Fixed,
+}
+
+/// Words of `heap.mapped-by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MappedByWord {
+    /// A page when it is allocated: nothing free is mapped.
+    Page,
+    /// The pool as one block while a page of it is allocated: faster walks, and its free pages are mapped too.
+    Block,
 }

@@ -7,18 +7,16 @@ pub const PLATFORM: types::Platform = types::Platform {
     base_file: "",
     pa_bits: 40,
     pa_bits_from: types::Origin::Line(12),
-    directmap: "none",
-    directmap_from: types::Origin::Line(81),
 };
 /// How and where the image is entered.
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x4020_0000),
     load_from: types::Origin::Line(69),
-    footprint_bytes: 0x6_b000,
+    footprint_bytes: 0x9_f000,
     entry_el: 2,
     entry_el_from: types::Origin::Line(70),
-    turn_on_root: paging::Frame::new(0x4_0240),
-    boot_root: paging::Frame::new(0x4_0238),
+    turn_on_root: paging::Frame::new(0x4_0270),
+    boot_root: paging::Frame::new(0x4_0268),
     trampoline: paging::Frame::new(0x0),
 };
 /// The image, section by section.
@@ -27,37 +25,37 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
         link: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0x3_0000,
+        bytes: 0x6_0000,
         access: types::Access::Execute,
         from: types::Origin::Line(73),
     },
     types::Section {
         name: "rodata",
-        base: paging::PhysAddr::new(0x4023_0000),
-        link: paging::VirtAddr::new(0x0a00_0023_0000),
+        base: paging::PhysAddr::new(0x4026_0000),
+        link: paging::VirtAddr::new(0x0a00_0026_0000),
         bytes: 0x8000,
         access: types::Access::Read,
         from: types::Origin::Line(73),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x4023_8000),
-        link: paging::VirtAddr::new(0x0a00_0023_8000),
+        base: paging::PhysAddr::new(0x4026_8000),
+        link: paging::VirtAddr::new(0x0a00_0026_8000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x4024_4000),
-        link: paging::VirtAddr::new(0x0a00_0024_4000),
+        base: paging::PhysAddr::new(0x4027_4000),
+        link: paging::VirtAddr::new(0x0a00_0027_4000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(73),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 25] = [
+pub static REGIONS: [types::Region; 36] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -75,35 +73,35 @@ pub static REGIONS: [types::Region; 25] = [
     types::Region {
         name: "text",
         base: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0x3_0000,
+        bytes: 0x6_0000,
         access: types::Access::Execute,
         from: types::Origin::Line(73),
     },
     types::Region {
         name: "rodata",
-        base: paging::VirtAddr::new(0x0a00_0023_0000),
+        base: paging::VirtAddr::new(0x0a00_0026_0000),
         bytes: 0x8000,
         access: types::Access::Read,
         from: types::Origin::Line(73),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0x0a00_0023_8000),
+        base: paging::VirtAddr::new(0x0a00_0026_8000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_0024_4000),
+        base: paging::VirtAddr::new(0x0a00_0027_4000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(73),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_0024_c000),
-        bytes: 0x1b_4000,
+        base: paging::VirtAddr::new(0x0a00_0027_c000),
+        bytes: 0x18_4000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -164,6 +162,76 @@ pub static REGIONS: [types::Region; 25] = [
         from: types::Origin::Line(77),
     },
     types::Region {
+        name: "heap lists",
+        base: paging::VirtAddr::new(0x0a00_0060_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above heap lists",
+        base: paging::VirtAddr::new(0x0a00_0080_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "block records",
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "guard above block records",
+        base: paging::VirtAddr::new(0x0a00_00c0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "frame records",
+        base: paging::VirtAddr::new(0x0a00_00e0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "guard above frame records",
+        base: paging::VirtAddr::new(0x0a00_0100_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "vmap",
+        base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x1000_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above vmap",
+        base: paging::VirtAddr::new(0x0a00_1120_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "heap",
+        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        bytes: 0x10_0000_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above heap",
+        base: paging::VirtAddr::new(0x0a10_1140_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
         name: "domain slot",
         base: paging::VirtAddr::new(0x7f00_0000_0000),
         bytes: 0x80_0000_0000,
@@ -206,23 +274,30 @@ pub static REGIONS: [types::Region; 25] = [
         from: types::Origin::Line(78),
     },
     types::Region {
-        name: "guard below map cache",
+        name: "scratch",
         base: paging::VirtAddr::new(0x7f80_0000_8000),
+        bytes: 0x1000,
+        access: types::Access::ReadWrite,
+        from: types::Origin::Line(78),
+    },
+    types::Region {
+        name: "guard below map cache",
+        base: paging::VirtAddr::new(0x7f80_0000_9000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::Line(78),
     },
     types::Region {
         name: "map cache",
-        base: paging::VirtAddr::new(0x7f80_0000_9000),
+        base: paging::VirtAddr::new(0x7f80_0000_a000),
         bytes: 0x4_0000,
         access: types::Access::Window,
         from: types::Origin::Line(78),
     },
     types::Region {
         name: "guard above map cache",
-        base: paging::VirtAddr::new(0x7f80_0004_9000),
-        bytes: 0x1b_7000,
+        base: paging::VirtAddr::new(0x7f80_0004_a000),
+        bytes: 0x1b_6000,
         access: types::Access::Guard,
         from: types::Origin::Line(78),
     },
@@ -235,7 +310,7 @@ pub static REGIONS: [types::Region; 25] = [
     },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
-pub static PHYS_REGIONS: [types::PhysRegion; 14] = [
+pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
     types::PhysRegion {
         name: "gicd",
         base: paging::PhysAddr::new(0x0800_0000),
@@ -263,48 +338,54 @@ pub static PHYS_REGIONS: [types::PhysRegion; 14] = [
     types::PhysRegion {
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
-        bytes: 0x3_0000,
+        bytes: 0x6_0000,
         from: types::Origin::Line(73),
     },
     types::PhysRegion {
         name: "rodata",
-        base: paging::PhysAddr::new(0x4023_0000),
+        base: paging::PhysAddr::new(0x4026_0000),
         bytes: 0x8000,
         from: types::Origin::Line(73),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x4023_8000),
+        base: paging::PhysAddr::new(0x4026_8000),
         bytes: 0xc000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x4024_4000),
+        base: paging::PhysAddr::new(0x4027_4000),
         bytes: 0x8000,
         from: types::Origin::Line(73),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x4024_c000),
+        base: paging::PhysAddr::new(0x4027_c000),
         bytes: 0x1_0000,
         from: types::Origin::Line(74),
     },
     types::PhysRegion {
+        name: "scratch",
+        base: paging::PhysAddr::new(0x4028_c000),
+        bytes: 0x4000,
+        from: types::Origin::Line(78),
+    },
+    types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x4025_c000),
+        base: paging::PhysAddr::new(0x4029_0000),
         bytes: 0xc000,
         from: types::Origin::Line(27),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x4026_8000),
+        base: paging::PhysAddr::new(0x4029_c000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "stage-2 tables of domain payload",
-        base: paging::PhysAddr::new(0x4026_9000),
+        base: paging::PhysAddr::new(0x4029_d000),
         bytes: 0x2000,
         from: types::Origin::Line(85),
     },
@@ -326,6 +407,7 @@ pub static RAM: [types::RamBank; 1] = [
     types::RamBank {
         base: paging::PhysAddr::new(0x4000_0000),
         bytes: 0x4000_0000,
+        node: 0,
         from: types::Origin::Line(15),
     },
 ];
@@ -351,32 +433,36 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0238),
-        private_l1: paging::Frame::new(0x4_023d),
-        private_l2: paging::Frame::new(0x4_023e),
-        private_l3: paging::Frame::new(0x4_023f),
-        stack: paging::Frame::new(0x4_024c),
+        root: paging::Frame::new(0x4_0268),
+        private_l1: paging::Frame::new(0x4_026d),
+        private_l2: paging::Frame::new(0x4_026e),
+        private_l3: paging::Frame::new(0x4_026f),
+        stack: paging::Frame::new(0x4_027c),
+        scratch: paging::Frame::new(0x4_028c),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_025c),
-        private_l1: paging::Frame::new(0x4_025d),
-        private_l2: paging::Frame::new(0x4_025e),
-        private_l3: paging::Frame::new(0x4_025f),
-        stack: paging::Frame::new(0x4_0250),
+        root: paging::Frame::new(0x4_0290),
+        private_l1: paging::Frame::new(0x4_0291),
+        private_l2: paging::Frame::new(0x4_0292),
+        private_l3: paging::Frame::new(0x4_0293),
+        stack: paging::Frame::new(0x4_0280),
+        scratch: paging::Frame::new(0x4_028d),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0260),
-        private_l1: paging::Frame::new(0x4_0261),
-        private_l2: paging::Frame::new(0x4_0262),
-        private_l3: paging::Frame::new(0x4_0263),
-        stack: paging::Frame::new(0x4_0254),
+        root: paging::Frame::new(0x4_0294),
+        private_l1: paging::Frame::new(0x4_0295),
+        private_l2: paging::Frame::new(0x4_0296),
+        private_l3: paging::Frame::new(0x4_0297),
+        stack: paging::Frame::new(0x4_0284),
+        scratch: paging::Frame::new(0x4_028e),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0264),
-        private_l1: paging::Frame::new(0x4_0265),
-        private_l2: paging::Frame::new(0x4_0266),
-        private_l3: paging::Frame::new(0x4_0267),
-        stack: paging::Frame::new(0x4_0258),
+        root: paging::Frame::new(0x4_0298),
+        private_l1: paging::Frame::new(0x4_0299),
+        private_l2: paging::Frame::new(0x4_029a),
+        private_l3: paging::Frame::new(0x4_029b),
+        stack: paging::Frame::new(0x4_0288),
+        scratch: paging::Frame::new(0x4_028f),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -409,11 +495,61 @@ pub const FIRMWARE: types::Window = types::Window {
 pub const PRIVATE: types::PrivateArea = types::PrivateArea {
     stack: paging::VirtAddr::new(0x7f80_0000_1000),
     stack_bytes: 0x4000,
-    mapcache: paging::VirtAddr::new(0x7f80_0000_9000),
+    scratch: paging::VirtAddr::new(0x7f80_0000_8000),
+    scratch_bytes: 0x1000,
+    mapcache: paging::VirtAddr::new(0x7f80_0000_a000),
     mapcache_slots: 64,
     scrub: paging::VirtAddr::new(0x7f80_0020_0000),
     scrub_table: paging::VirtAddr::new(0x7f80_0000_6000),
     mapcache_table: paging::VirtAddr::new(0x7f80_0000_7000),
+};
+/// Which RAM is mapped while nobody asks for it.
+pub const DIRECTMAP: types::Directmap = types::Directmap {
+    policy: crate::mm::heap::Policy::None,
+    from: types::Origin::Line(81),
+    option: types::BootOption::Fixed,
+    option_from: types::Origin::Line(82),
+    base: paging::VirtAddr::new(0x0000),
+};
+/// RAM that the directmap window may show.
+pub static DIRECTMAP_RAM: [types::RamRange; 0] = [];
+/// Where heap pages are.
+pub type Backing = crate::mm::heap::NoWindow;
+/// Where the hypervisor's own pages come from.
+pub const HEAP: types::Heap = types::Heap {
+    fixed_blocks: None,
+    pools_from: types::Origin::Default,
+    mapped_by: crate::mm::heap::Leaves::Pages,
+};
+/// How long the map cache keeps a page of the loaded domain.
+pub const RETENTION: crate::mm::mapcache::Retention = crate::mm::mapcache::Retention::Strict;
+/// Addresses of the memory system.
+pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
+    lists: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_0060_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Default,
+    },
+    block_records: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(15),
+    },
+    frame_records: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_00e0_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(15),
+    },
+    vmap: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x1000_0000,
+        from: types::Origin::Default,
+    },
+    heap: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        bytes: 0x10_0000_0000,
+        from: types::Origin::Default,
+    },
 };
 /// Where the hypervisor's own lines go.
 pub const CONSOLE: types::Console = types::Console {
@@ -441,7 +577,7 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x4_0268),
+    frame: paging::Frame::new(0x4_029c),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
 /// Files that the loader places, in the manifest's order.
@@ -471,7 +607,7 @@ pub static DOMAINS: [types::Domain; 1] = [
         memory: paging::PhysAddr::new(0x4040_0000),
         memory_bytes: 0x100_0000,
         ipa_bits: 39,
-        tables: paging::Frame::new(0x4_0269),
+        tables: paging::Frame::new(0x4_029d),
         tables_frames: 2,
         kernel: 0,
         device_tree: 1,

@@ -8,18 +8,18 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x4_0238),
-    Frame::new(0x4_0239),
-    Frame::new(0x4_023a),
-    Frame::new(0x4_023b),
-    Frame::new(0x4_023c),
-    Frame::new(0x4_023d),
-    Frame::new(0x4_023e),
-    Frame::new(0x4_023f),
-    Frame::new(0x4_0240),
-    Frame::new(0x4_0241),
-    Frame::new(0x4_0242),
-    Frame::new(0x4_0243),
+    Frame::new(0x4_0268),
+    Frame::new(0x4_0269),
+    Frame::new(0x4_026a),
+    Frame::new(0x4_026b),
+    Frame::new(0x4_026c),
+    Frame::new(0x4_026d),
+    Frame::new(0x4_026e),
+    Frame::new(0x4_026f),
+    Frame::new(0x4_0270),
+    Frame::new(0x4_0271),
+    Frame::new(0x4_0272),
+    Frame::new(0x4_0273),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -96,44 +96,93 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][45] = El2::leaf(Level::L3, Frame::new(0x4_022d), CODE);
     tables[3][46] = El2::leaf(Level::L3, Frame::new(0x4_022e), CODE);
     tables[3][47] = El2::leaf(Level::L3, Frame::new(0x4_022f), CODE);
-    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x4_0230), CONSTANTS);
-    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x4_0231), CONSTANTS);
-    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x4_0232), CONSTANTS);
-    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x4_0233), CONSTANTS);
-    tables[3][52] = El2::leaf(Level::L3, Frame::new(0x4_0234), CONSTANTS);
-    tables[3][53] = El2::leaf(Level::L3, Frame::new(0x4_0235), CONSTANTS);
-    tables[3][54] = El2::leaf(Level::L3, Frame::new(0x4_0236), CONSTANTS);
-    tables[3][55] = El2::leaf(Level::L3, Frame::new(0x4_0237), CONSTANTS);
-    tables[3][56] = El2::leaf(Level::L3, Frame::new(0x4_0238), DATA);
-    tables[3][57] = El2::leaf(Level::L3, Frame::new(0x4_0239), DATA);
-    tables[3][58] = El2::leaf(Level::L3, Frame::new(0x4_023a), DATA);
-    tables[3][59] = El2::leaf(Level::L3, Frame::new(0x4_023b), DATA);
-    tables[3][60] = El2::leaf(Level::L3, Frame::new(0x4_023c), DATA);
-    tables[3][61] = El2::leaf(Level::L3, Frame::new(0x4_023d), DATA);
-    tables[3][62] = El2::leaf(Level::L3, Frame::new(0x4_023e), DATA);
-    tables[3][63] = El2::leaf(Level::L3, Frame::new(0x4_023f), DATA);
-    tables[3][64] = El2::leaf(Level::L3, Frame::new(0x4_0240), DATA);
-    tables[3][65] = El2::leaf(Level::L3, Frame::new(0x4_0241), DATA);
-    tables[3][66] = El2::leaf(Level::L3, Frame::new(0x4_0242), DATA);
-    tables[3][67] = El2::leaf(Level::L3, Frame::new(0x4_0243), DATA);
-    tables[3][68] = El2::leaf(Level::L3, Frame::new(0x4_0244), DATA);
-    tables[3][69] = El2::leaf(Level::L3, Frame::new(0x4_0245), DATA);
-    tables[3][70] = El2::leaf(Level::L3, Frame::new(0x4_0246), DATA);
-    tables[3][71] = El2::leaf(Level::L3, Frame::new(0x4_0247), DATA);
-    tables[3][72] = El2::leaf(Level::L3, Frame::new(0x4_0248), DATA);
-    tables[3][73] = El2::leaf(Level::L3, Frame::new(0x4_0249), DATA);
-    tables[3][74] = El2::leaf(Level::L3, Frame::new(0x4_024a), DATA);
-    tables[3][75] = El2::leaf(Level::L3, Frame::new(0x4_024b), DATA);
+    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x4_0230), CODE);
+    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x4_0231), CODE);
+    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x4_0232), CODE);
+    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x4_0233), CODE);
+    tables[3][52] = El2::leaf(Level::L3, Frame::new(0x4_0234), CODE);
+    tables[3][53] = El2::leaf(Level::L3, Frame::new(0x4_0235), CODE);
+    tables[3][54] = El2::leaf(Level::L3, Frame::new(0x4_0236), CODE);
+    tables[3][55] = El2::leaf(Level::L3, Frame::new(0x4_0237), CODE);
+    tables[3][56] = El2::leaf(Level::L3, Frame::new(0x4_0238), CODE);
+    tables[3][57] = El2::leaf(Level::L3, Frame::new(0x4_0239), CODE);
+    tables[3][58] = El2::leaf(Level::L3, Frame::new(0x4_023a), CODE);
+    tables[3][59] = El2::leaf(Level::L3, Frame::new(0x4_023b), CODE);
+    tables[3][60] = El2::leaf(Level::L3, Frame::new(0x4_023c), CODE);
+    tables[3][61] = El2::leaf(Level::L3, Frame::new(0x4_023d), CODE);
+    tables[3][62] = El2::leaf(Level::L3, Frame::new(0x4_023e), CODE);
+    tables[3][63] = El2::leaf(Level::L3, Frame::new(0x4_023f), CODE);
+    tables[3][64] = El2::leaf(Level::L3, Frame::new(0x4_0240), CODE);
+    tables[3][65] = El2::leaf(Level::L3, Frame::new(0x4_0241), CODE);
+    tables[3][66] = El2::leaf(Level::L3, Frame::new(0x4_0242), CODE);
+    tables[3][67] = El2::leaf(Level::L3, Frame::new(0x4_0243), CODE);
+    tables[3][68] = El2::leaf(Level::L3, Frame::new(0x4_0244), CODE);
+    tables[3][69] = El2::leaf(Level::L3, Frame::new(0x4_0245), CODE);
+    tables[3][70] = El2::leaf(Level::L3, Frame::new(0x4_0246), CODE);
+    tables[3][71] = El2::leaf(Level::L3, Frame::new(0x4_0247), CODE);
+    tables[3][72] = El2::leaf(Level::L3, Frame::new(0x4_0248), CODE);
+    tables[3][73] = El2::leaf(Level::L3, Frame::new(0x4_0249), CODE);
+    tables[3][74] = El2::leaf(Level::L3, Frame::new(0x4_024a), CODE);
+    tables[3][75] = El2::leaf(Level::L3, Frame::new(0x4_024b), CODE);
+    tables[3][76] = El2::leaf(Level::L3, Frame::new(0x4_024c), CODE);
+    tables[3][77] = El2::leaf(Level::L3, Frame::new(0x4_024d), CODE);
+    tables[3][78] = El2::leaf(Level::L3, Frame::new(0x4_024e), CODE);
+    tables[3][79] = El2::leaf(Level::L3, Frame::new(0x4_024f), CODE);
+    tables[3][80] = El2::leaf(Level::L3, Frame::new(0x4_0250), CODE);
+    tables[3][81] = El2::leaf(Level::L3, Frame::new(0x4_0251), CODE);
+    tables[3][82] = El2::leaf(Level::L3, Frame::new(0x4_0252), CODE);
+    tables[3][83] = El2::leaf(Level::L3, Frame::new(0x4_0253), CODE);
+    tables[3][84] = El2::leaf(Level::L3, Frame::new(0x4_0254), CODE);
+    tables[3][85] = El2::leaf(Level::L3, Frame::new(0x4_0255), CODE);
+    tables[3][86] = El2::leaf(Level::L3, Frame::new(0x4_0256), CODE);
+    tables[3][87] = El2::leaf(Level::L3, Frame::new(0x4_0257), CODE);
+    tables[3][88] = El2::leaf(Level::L3, Frame::new(0x4_0258), CODE);
+    tables[3][89] = El2::leaf(Level::L3, Frame::new(0x4_0259), CODE);
+    tables[3][90] = El2::leaf(Level::L3, Frame::new(0x4_025a), CODE);
+    tables[3][91] = El2::leaf(Level::L3, Frame::new(0x4_025b), CODE);
+    tables[3][92] = El2::leaf(Level::L3, Frame::new(0x4_025c), CODE);
+    tables[3][93] = El2::leaf(Level::L3, Frame::new(0x4_025d), CODE);
+    tables[3][94] = El2::leaf(Level::L3, Frame::new(0x4_025e), CODE);
+    tables[3][95] = El2::leaf(Level::L3, Frame::new(0x4_025f), CODE);
+    tables[3][96] = El2::leaf(Level::L3, Frame::new(0x4_0260), CONSTANTS);
+    tables[3][97] = El2::leaf(Level::L3, Frame::new(0x4_0261), CONSTANTS);
+    tables[3][98] = El2::leaf(Level::L3, Frame::new(0x4_0262), CONSTANTS);
+    tables[3][99] = El2::leaf(Level::L3, Frame::new(0x4_0263), CONSTANTS);
+    tables[3][100] = El2::leaf(Level::L3, Frame::new(0x4_0264), CONSTANTS);
+    tables[3][101] = El2::leaf(Level::L3, Frame::new(0x4_0265), CONSTANTS);
+    tables[3][102] = El2::leaf(Level::L3, Frame::new(0x4_0266), CONSTANTS);
+    tables[3][103] = El2::leaf(Level::L3, Frame::new(0x4_0267), CONSTANTS);
+    tables[3][104] = El2::leaf(Level::L3, Frame::new(0x4_0268), DATA);
+    tables[3][105] = El2::leaf(Level::L3, Frame::new(0x4_0269), DATA);
+    tables[3][106] = El2::leaf(Level::L3, Frame::new(0x4_026a), DATA);
+    tables[3][107] = El2::leaf(Level::L3, Frame::new(0x4_026b), DATA);
+    tables[3][108] = El2::leaf(Level::L3, Frame::new(0x4_026c), DATA);
+    tables[3][109] = El2::leaf(Level::L3, Frame::new(0x4_026d), DATA);
+    tables[3][110] = El2::leaf(Level::L3, Frame::new(0x4_026e), DATA);
+    tables[3][111] = El2::leaf(Level::L3, Frame::new(0x4_026f), DATA);
+    tables[3][112] = El2::leaf(Level::L3, Frame::new(0x4_0270), DATA);
+    tables[3][113] = El2::leaf(Level::L3, Frame::new(0x4_0271), DATA);
+    tables[3][114] = El2::leaf(Level::L3, Frame::new(0x4_0272), DATA);
+    tables[3][115] = El2::leaf(Level::L3, Frame::new(0x4_0273), DATA);
+    tables[3][116] = El2::leaf(Level::L3, Frame::new(0x4_0274), DATA);
+    tables[3][117] = El2::leaf(Level::L3, Frame::new(0x4_0275), DATA);
+    tables[3][118] = El2::leaf(Level::L3, Frame::new(0x4_0276), DATA);
+    tables[3][119] = El2::leaf(Level::L3, Frame::new(0x4_0277), DATA);
+    tables[3][120] = El2::leaf(Level::L3, Frame::new(0x4_0278), DATA);
+    tables[3][121] = El2::leaf(Level::L3, Frame::new(0x4_0279), DATA);
+    tables[3][122] = El2::leaf(Level::L3, Frame::new(0x4_027a), DATA);
+    tables[3][123] = El2::leaf(Level::L3, Frame::new(0x4_027b), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0x9000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_0268), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_029c), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_024c), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_024d), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_024e), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_024f), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_023e), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_023f), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_027c), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_027d), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_027e), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_027f), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_026e), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_026f), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_028c), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x4_0200), CODE);
@@ -167,7 +216,7 @@ pub fn cpu_private_l1(table: &Table, frames: &CpuFrames) {
 pub fn cpu_private_l2(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(0), El2::table(frames.private_l3));
 }
-/// The private area of one CPU, level 3: stack and the aliases of its own tables.
+/// The private area of one CPU, level 3: stack, the aliases of its own tables, scratch pages.
 pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(1), El2::leaf(Level::L3, frames.stack.add(0), DATA));
     table.store(Index::new(2), El2::leaf(Level::L3, frames.stack.add(1), DATA));
@@ -175,4 +224,5 @@ pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(4), El2::leaf(Level::L3, frames.stack.add(3), DATA));
     table.store(Index::new(6), El2::leaf(Level::L3, frames.private_l2, DATA));
     table.store(Index::new(7), El2::leaf(Level::L3, frames.private_l3, DATA));
+    table.store(Index::new(8), El2::leaf(Level::L3, frames.scratch.add(0), DATA));
 }

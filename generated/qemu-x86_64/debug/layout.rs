@@ -7,18 +7,16 @@ pub const PLATFORM: types::Platform = types::Platform {
     base_file: "",
     pa_bits: 40,
     pa_bits_from: types::Origin::Line(12),
-    directmap: "none",
-    directmap_from: types::Origin::Line(65),
 };
 /// How and where the image is entered.
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x0020_0000),
     load_from: types::Origin::Line(54),
-    footprint_bytes: 0x6_a000,
+    footprint_bytes: 0x9_e000,
     entry_el: 2,
     entry_el_from: types::Origin::Default,
-    turn_on_root: paging::Frame::new(0x240),
-    boot_root: paging::Frame::new(0x238),
+    turn_on_root: paging::Frame::new(0x270),
+    boot_root: paging::Frame::new(0x268),
     trampoline: paging::Frame::new(0x9e),
 };
 /// The image, section by section.
@@ -27,37 +25,37 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
         link: paging::VirtAddr::new(0xffff_ffff_8020_0000),
-        bytes: 0x3_0000,
+        bytes: 0x6_0000,
         access: types::Access::Execute,
         from: types::Origin::Line(57),
     },
     types::Section {
         name: "rodata",
-        base: paging::PhysAddr::new(0x0023_0000),
-        link: paging::VirtAddr::new(0xffff_ffff_8023_0000),
+        base: paging::PhysAddr::new(0x0026_0000),
+        link: paging::VirtAddr::new(0xffff_ffff_8026_0000),
         bytes: 0x8000,
         access: types::Access::Read,
         from: types::Origin::Line(57),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x0023_8000),
-        link: paging::VirtAddr::new(0xffff_ffff_8023_8000),
+        base: paging::PhysAddr::new(0x0026_8000),
+        link: paging::VirtAddr::new(0xffff_ffff_8026_8000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x0024_5000),
-        link: paging::VirtAddr::new(0xffff_ffff_8024_5000),
+        base: paging::PhysAddr::new(0x0027_5000),
+        link: paging::VirtAddr::new(0xffff_ffff_8027_5000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(57),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 25] = [
+pub static REGIONS: [types::Region; 36] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -108,23 +106,30 @@ pub static REGIONS: [types::Region; 25] = [
         from: types::Origin::Line(62),
     },
     types::Region {
-        name: "guard below map cache",
+        name: "scratch",
         base: paging::VirtAddr::new(0xffff_ff00_0000_8000),
+        bytes: 0x1000,
+        access: types::Access::ReadWrite,
+        from: types::Origin::Line(62),
+    },
+    types::Region {
+        name: "guard below map cache",
+        base: paging::VirtAddr::new(0xffff_ff00_0000_9000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::Line(62),
     },
     types::Region {
         name: "map cache",
-        base: paging::VirtAddr::new(0xffff_ff00_0000_9000),
+        base: paging::VirtAddr::new(0xffff_ff00_0000_a000),
         bytes: 0x4_0000,
         access: types::Access::Window,
         from: types::Origin::Line(62),
     },
     types::Region {
         name: "guard above map cache",
-        base: paging::VirtAddr::new(0xffff_ff00_0004_9000),
-        bytes: 0x1b_7000,
+        base: paging::VirtAddr::new(0xffff_ff00_0004_a000),
+        bytes: 0x1b_6000,
         access: types::Access::Guard,
         from: types::Origin::Line(62),
     },
@@ -133,6 +138,20 @@ pub static REGIONS: [types::Region; 25] = [
         base: paging::VirtAddr::new(0xffff_ff00_0020_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "heap",
+        base: paging::VirtAddr::new(0xffff_ff80_0020_0000),
+        bytes: 0x10_0000_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above heap",
+        base: paging::VirtAddr::new(0xffff_ff90_0020_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
@@ -145,35 +164,35 @@ pub static REGIONS: [types::Region; 25] = [
     types::Region {
         name: "text",
         base: paging::VirtAddr::new(0xffff_ffff_8020_0000),
-        bytes: 0x3_0000,
+        bytes: 0x6_0000,
         access: types::Access::Execute,
         from: types::Origin::Line(57),
     },
     types::Region {
         name: "rodata",
-        base: paging::VirtAddr::new(0xffff_ffff_8023_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8026_0000),
         bytes: 0x8000,
         access: types::Access::Read,
         from: types::Origin::Line(57),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0xffff_ffff_8023_8000),
+        base: paging::VirtAddr::new(0xffff_ffff_8026_8000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0xffff_ffff_8024_5000),
+        base: paging::VirtAddr::new(0xffff_ffff_8027_5000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(57),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0xffff_ffff_8024_d000),
-        bytes: 0x1b_3000,
+        base: paging::VirtAddr::new(0xffff_ffff_8027_d000),
+        bytes: 0x18_3000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -233,9 +252,65 @@ pub static REGIONS: [types::Region; 25] = [
         access: types::Access::Guard,
         from: types::Origin::Line(61),
     },
+    types::Region {
+        name: "heap lists",
+        base: paging::VirtAddr::new(0xffff_ffff_8060_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above heap lists",
+        base: paging::VirtAddr::new(0xffff_ffff_8080_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "block records",
+        base: paging::VirtAddr::new(0xffff_ffff_80a0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(20),
+    },
+    types::Region {
+        name: "guard above block records",
+        base: paging::VirtAddr::new(0xffff_ffff_80c0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(20),
+    },
+    types::Region {
+        name: "frame records",
+        base: paging::VirtAddr::new(0xffff_ffff_80e0_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(20),
+    },
+    types::Region {
+        name: "guard above frame records",
+        base: paging::VirtAddr::new(0xffff_ffff_8100_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(20),
+    },
+    types::Region {
+        name: "vmap",
+        base: paging::VirtAddr::new(0xffff_ffff_8120_0000),
+        bytes: 0x1000_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above vmap",
+        base: paging::VirtAddr::new(0xffff_ffff_9120_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
-pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
+pub static PHYS_REGIONS: [types::PhysRegion; 11] = [
     types::PhysRegion {
         name: "trampoline",
         base: paging::PhysAddr::new(0x0009_e000),
@@ -245,42 +320,48 @@ pub static PHYS_REGIONS: [types::PhysRegion; 10] = [
     types::PhysRegion {
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
-        bytes: 0x3_0000,
+        bytes: 0x6_0000,
         from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "rodata",
-        base: paging::PhysAddr::new(0x0023_0000),
+        base: paging::PhysAddr::new(0x0026_0000),
         bytes: 0x8000,
         from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x0023_8000),
+        base: paging::PhysAddr::new(0x0026_8000),
         bytes: 0xd000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x0024_5000),
+        base: paging::PhysAddr::new(0x0027_5000),
         bytes: 0x8000,
         from: types::Origin::Line(57),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x0024_d000),
+        base: paging::PhysAddr::new(0x0027_d000),
         bytes: 0x1_0000,
         from: types::Origin::Line(58),
     },
     types::PhysRegion {
+        name: "scratch",
+        base: paging::PhysAddr::new(0x0028_d000),
+        bytes: 0x4000,
+        from: types::Origin::Line(62),
+    },
+    types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x0025_d000),
+        base: paging::PhysAddr::new(0x0029_1000),
         bytes: 0xc000,
         from: types::Origin::Line(24),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x0026_9000),
+        base: paging::PhysAddr::new(0x0029_d000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
@@ -302,11 +383,13 @@ pub static RAM: [types::RamBank; 2] = [
     types::RamBank {
         base: paging::PhysAddr::new(0x0000),
         bytes: 0x9_f000,
+        node: 0,
         from: types::Origin::Line(15),
     },
     types::RamBank {
         base: paging::PhysAddr::new(0x0010_0000),
         bytes: 0x3fe0_0000,
+        node: 0,
         from: types::Origin::Line(20),
     },
 ];
@@ -332,32 +415,36 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x238),
-        private_l1: paging::Frame::new(0x23d),
-        private_l2: paging::Frame::new(0x23e),
-        private_l3: paging::Frame::new(0x23f),
-        stack: paging::Frame::new(0x24d),
+        root: paging::Frame::new(0x268),
+        private_l1: paging::Frame::new(0x26d),
+        private_l2: paging::Frame::new(0x26e),
+        private_l3: paging::Frame::new(0x26f),
+        stack: paging::Frame::new(0x27d),
+        scratch: paging::Frame::new(0x28d),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x25d),
-        private_l1: paging::Frame::new(0x25e),
-        private_l2: paging::Frame::new(0x25f),
-        private_l3: paging::Frame::new(0x260),
-        stack: paging::Frame::new(0x251),
+        root: paging::Frame::new(0x291),
+        private_l1: paging::Frame::new(0x292),
+        private_l2: paging::Frame::new(0x293),
+        private_l3: paging::Frame::new(0x294),
+        stack: paging::Frame::new(0x281),
+        scratch: paging::Frame::new(0x28e),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x261),
-        private_l1: paging::Frame::new(0x262),
-        private_l2: paging::Frame::new(0x263),
-        private_l3: paging::Frame::new(0x264),
-        stack: paging::Frame::new(0x255),
+        root: paging::Frame::new(0x295),
+        private_l1: paging::Frame::new(0x296),
+        private_l2: paging::Frame::new(0x297),
+        private_l3: paging::Frame::new(0x298),
+        stack: paging::Frame::new(0x285),
+        scratch: paging::Frame::new(0x28f),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x265),
-        private_l1: paging::Frame::new(0x266),
-        private_l2: paging::Frame::new(0x267),
-        private_l3: paging::Frame::new(0x268),
-        stack: paging::Frame::new(0x259),
+        root: paging::Frame::new(0x299),
+        private_l1: paging::Frame::new(0x29a),
+        private_l2: paging::Frame::new(0x29b),
+        private_l3: paging::Frame::new(0x29c),
+        stack: paging::Frame::new(0x289),
+        scratch: paging::Frame::new(0x290),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -390,11 +477,61 @@ pub const FIRMWARE: types::Window = types::Window {
 pub const PRIVATE: types::PrivateArea = types::PrivateArea {
     stack: paging::VirtAddr::new(0xffff_ff00_0000_1000),
     stack_bytes: 0x4000,
-    mapcache: paging::VirtAddr::new(0xffff_ff00_0000_9000),
+    scratch: paging::VirtAddr::new(0xffff_ff00_0000_8000),
+    scratch_bytes: 0x1000,
+    mapcache: paging::VirtAddr::new(0xffff_ff00_0000_a000),
     mapcache_slots: 64,
     scrub: paging::VirtAddr::new(0xffff_ff00_0020_0000),
     scrub_table: paging::VirtAddr::new(0xffff_ff00_0000_6000),
     mapcache_table: paging::VirtAddr::new(0xffff_ff00_0000_7000),
+};
+/// Which RAM is mapped while nobody asks for it.
+pub const DIRECTMAP: types::Directmap = types::Directmap {
+    policy: crate::mm::heap::Policy::None,
+    from: types::Origin::Line(65),
+    option: types::BootOption::Fixed,
+    option_from: types::Origin::Line(66),
+    base: paging::VirtAddr::new(0x0000),
+};
+/// RAM that the directmap window may show.
+pub static DIRECTMAP_RAM: [types::RamRange; 0] = [];
+/// Where heap pages are.
+pub type Backing = crate::mm::heap::NoWindow;
+/// Where the hypervisor's own pages come from.
+pub const HEAP: types::Heap = types::Heap {
+    fixed_blocks: None,
+    pools_from: types::Origin::Default,
+    mapped_by: crate::mm::heap::Leaves::Pages,
+};
+/// How long the map cache keeps a page of the loaded domain.
+pub const RETENTION: crate::mm::mapcache::Retention = crate::mm::mapcache::Retention::Strict;
+/// Addresses of the memory system.
+pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
+    lists: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ffff_8060_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Default,
+    },
+    block_records: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ffff_80a0_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(20),
+    },
+    frame_records: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ffff_80e0_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(20),
+    },
+    vmap: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ffff_8120_0000),
+        bytes: 0x1000_0000,
+        from: types::Origin::Default,
+    },
+    heap: types::AddressRange {
+        base: paging::VirtAddr::new(0xffff_ff80_0020_0000),
+        bytes: 0x10_0000_0000,
+        from: types::Origin::Default,
+    },
 };
 /// Where the hypervisor's own lines go.
 pub const CONSOLE: types::Console = types::Console {
@@ -447,7 +584,7 @@ pub const ENABLE: types::EnableMethod = types::EnableMethod::Sipi {
 };
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x269),
+    frame: paging::Frame::new(0x29d),
     mapped: paging::VirtAddr::new(0xffff_ffff_8040_1000),
 };
 /// Files that the loader places, in the manifest's order.

@@ -10,19 +10,19 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x238),
-    Frame::new(0x239),
-    Frame::new(0x23a),
-    Frame::new(0x23b),
-    Frame::new(0x23c),
-    Frame::new(0x23d),
-    Frame::new(0x23e),
-    Frame::new(0x23f),
-    Frame::new(0x240),
-    Frame::new(0x241),
-    Frame::new(0x242),
-    Frame::new(0x243),
-    Frame::new(0x244),
+    Frame::new(0x268),
+    Frame::new(0x269),
+    Frame::new(0x26a),
+    Frame::new(0x26b),
+    Frame::new(0x26c),
+    Frame::new(0x26d),
+    Frame::new(0x26e),
+    Frame::new(0x26f),
+    Frame::new(0x270),
+    Frame::new(0x271),
+    Frame::new(0x272),
+    Frame::new(0x273),
+    Frame::new(0x274),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -100,45 +100,94 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][45] = LongMode::leaf(Level::L3, Frame::new(0x22d), CODE);
     tables[3][46] = LongMode::leaf(Level::L3, Frame::new(0x22e), CODE);
     tables[3][47] = LongMode::leaf(Level::L3, Frame::new(0x22f), CODE);
-    tables[3][48] = LongMode::leaf(Level::L3, Frame::new(0x230), CONSTANTS);
-    tables[3][49] = LongMode::leaf(Level::L3, Frame::new(0x231), CONSTANTS);
-    tables[3][50] = LongMode::leaf(Level::L3, Frame::new(0x232), CONSTANTS);
-    tables[3][51] = LongMode::leaf(Level::L3, Frame::new(0x233), CONSTANTS);
-    tables[3][52] = LongMode::leaf(Level::L3, Frame::new(0x234), CONSTANTS);
-    tables[3][53] = LongMode::leaf(Level::L3, Frame::new(0x235), CONSTANTS);
-    tables[3][54] = LongMode::leaf(Level::L3, Frame::new(0x236), CONSTANTS);
-    tables[3][55] = LongMode::leaf(Level::L3, Frame::new(0x237), CONSTANTS);
-    tables[3][56] = LongMode::leaf(Level::L3, Frame::new(0x238), DATA);
-    tables[3][57] = LongMode::leaf(Level::L3, Frame::new(0x239), DATA);
-    tables[3][58] = LongMode::leaf(Level::L3, Frame::new(0x23a), DATA);
-    tables[3][59] = LongMode::leaf(Level::L3, Frame::new(0x23b), DATA);
-    tables[3][60] = LongMode::leaf(Level::L3, Frame::new(0x23c), DATA);
-    tables[3][61] = LongMode::leaf(Level::L3, Frame::new(0x23d), DATA);
-    tables[3][62] = LongMode::leaf(Level::L3, Frame::new(0x23e), DATA);
-    tables[3][63] = LongMode::leaf(Level::L3, Frame::new(0x23f), DATA);
-    tables[3][64] = LongMode::leaf(Level::L3, Frame::new(0x240), DATA);
-    tables[3][65] = LongMode::leaf(Level::L3, Frame::new(0x241), DATA);
-    tables[3][66] = LongMode::leaf(Level::L3, Frame::new(0x242), DATA);
-    tables[3][67] = LongMode::leaf(Level::L3, Frame::new(0x243), DATA);
-    tables[3][68] = LongMode::leaf(Level::L3, Frame::new(0x244), DATA);
-    tables[3][69] = LongMode::leaf(Level::L3, Frame::new(0x245), DATA);
-    tables[3][70] = LongMode::leaf(Level::L3, Frame::new(0x246), DATA);
-    tables[3][71] = LongMode::leaf(Level::L3, Frame::new(0x247), DATA);
-    tables[3][72] = LongMode::leaf(Level::L3, Frame::new(0x248), DATA);
-    tables[3][73] = LongMode::leaf(Level::L3, Frame::new(0x249), DATA);
-    tables[3][74] = LongMode::leaf(Level::L3, Frame::new(0x24a), DATA);
-    tables[3][75] = LongMode::leaf(Level::L3, Frame::new(0x24b), DATA);
-    tables[3][76] = LongMode::leaf(Level::L3, Frame::new(0x24c), DATA);
+    tables[3][48] = LongMode::leaf(Level::L3, Frame::new(0x230), CODE);
+    tables[3][49] = LongMode::leaf(Level::L3, Frame::new(0x231), CODE);
+    tables[3][50] = LongMode::leaf(Level::L3, Frame::new(0x232), CODE);
+    tables[3][51] = LongMode::leaf(Level::L3, Frame::new(0x233), CODE);
+    tables[3][52] = LongMode::leaf(Level::L3, Frame::new(0x234), CODE);
+    tables[3][53] = LongMode::leaf(Level::L3, Frame::new(0x235), CODE);
+    tables[3][54] = LongMode::leaf(Level::L3, Frame::new(0x236), CODE);
+    tables[3][55] = LongMode::leaf(Level::L3, Frame::new(0x237), CODE);
+    tables[3][56] = LongMode::leaf(Level::L3, Frame::new(0x238), CODE);
+    tables[3][57] = LongMode::leaf(Level::L3, Frame::new(0x239), CODE);
+    tables[3][58] = LongMode::leaf(Level::L3, Frame::new(0x23a), CODE);
+    tables[3][59] = LongMode::leaf(Level::L3, Frame::new(0x23b), CODE);
+    tables[3][60] = LongMode::leaf(Level::L3, Frame::new(0x23c), CODE);
+    tables[3][61] = LongMode::leaf(Level::L3, Frame::new(0x23d), CODE);
+    tables[3][62] = LongMode::leaf(Level::L3, Frame::new(0x23e), CODE);
+    tables[3][63] = LongMode::leaf(Level::L3, Frame::new(0x23f), CODE);
+    tables[3][64] = LongMode::leaf(Level::L3, Frame::new(0x240), CODE);
+    tables[3][65] = LongMode::leaf(Level::L3, Frame::new(0x241), CODE);
+    tables[3][66] = LongMode::leaf(Level::L3, Frame::new(0x242), CODE);
+    tables[3][67] = LongMode::leaf(Level::L3, Frame::new(0x243), CODE);
+    tables[3][68] = LongMode::leaf(Level::L3, Frame::new(0x244), CODE);
+    tables[3][69] = LongMode::leaf(Level::L3, Frame::new(0x245), CODE);
+    tables[3][70] = LongMode::leaf(Level::L3, Frame::new(0x246), CODE);
+    tables[3][71] = LongMode::leaf(Level::L3, Frame::new(0x247), CODE);
+    tables[3][72] = LongMode::leaf(Level::L3, Frame::new(0x248), CODE);
+    tables[3][73] = LongMode::leaf(Level::L3, Frame::new(0x249), CODE);
+    tables[3][74] = LongMode::leaf(Level::L3, Frame::new(0x24a), CODE);
+    tables[3][75] = LongMode::leaf(Level::L3, Frame::new(0x24b), CODE);
+    tables[3][76] = LongMode::leaf(Level::L3, Frame::new(0x24c), CODE);
+    tables[3][77] = LongMode::leaf(Level::L3, Frame::new(0x24d), CODE);
+    tables[3][78] = LongMode::leaf(Level::L3, Frame::new(0x24e), CODE);
+    tables[3][79] = LongMode::leaf(Level::L3, Frame::new(0x24f), CODE);
+    tables[3][80] = LongMode::leaf(Level::L3, Frame::new(0x250), CODE);
+    tables[3][81] = LongMode::leaf(Level::L3, Frame::new(0x251), CODE);
+    tables[3][82] = LongMode::leaf(Level::L3, Frame::new(0x252), CODE);
+    tables[3][83] = LongMode::leaf(Level::L3, Frame::new(0x253), CODE);
+    tables[3][84] = LongMode::leaf(Level::L3, Frame::new(0x254), CODE);
+    tables[3][85] = LongMode::leaf(Level::L3, Frame::new(0x255), CODE);
+    tables[3][86] = LongMode::leaf(Level::L3, Frame::new(0x256), CODE);
+    tables[3][87] = LongMode::leaf(Level::L3, Frame::new(0x257), CODE);
+    tables[3][88] = LongMode::leaf(Level::L3, Frame::new(0x258), CODE);
+    tables[3][89] = LongMode::leaf(Level::L3, Frame::new(0x259), CODE);
+    tables[3][90] = LongMode::leaf(Level::L3, Frame::new(0x25a), CODE);
+    tables[3][91] = LongMode::leaf(Level::L3, Frame::new(0x25b), CODE);
+    tables[3][92] = LongMode::leaf(Level::L3, Frame::new(0x25c), CODE);
+    tables[3][93] = LongMode::leaf(Level::L3, Frame::new(0x25d), CODE);
+    tables[3][94] = LongMode::leaf(Level::L3, Frame::new(0x25e), CODE);
+    tables[3][95] = LongMode::leaf(Level::L3, Frame::new(0x25f), CODE);
+    tables[3][96] = LongMode::leaf(Level::L3, Frame::new(0x260), CONSTANTS);
+    tables[3][97] = LongMode::leaf(Level::L3, Frame::new(0x261), CONSTANTS);
+    tables[3][98] = LongMode::leaf(Level::L3, Frame::new(0x262), CONSTANTS);
+    tables[3][99] = LongMode::leaf(Level::L3, Frame::new(0x263), CONSTANTS);
+    tables[3][100] = LongMode::leaf(Level::L3, Frame::new(0x264), CONSTANTS);
+    tables[3][101] = LongMode::leaf(Level::L3, Frame::new(0x265), CONSTANTS);
+    tables[3][102] = LongMode::leaf(Level::L3, Frame::new(0x266), CONSTANTS);
+    tables[3][103] = LongMode::leaf(Level::L3, Frame::new(0x267), CONSTANTS);
+    tables[3][104] = LongMode::leaf(Level::L3, Frame::new(0x268), DATA);
+    tables[3][105] = LongMode::leaf(Level::L3, Frame::new(0x269), DATA);
+    tables[3][106] = LongMode::leaf(Level::L3, Frame::new(0x26a), DATA);
+    tables[3][107] = LongMode::leaf(Level::L3, Frame::new(0x26b), DATA);
+    tables[3][108] = LongMode::leaf(Level::L3, Frame::new(0x26c), DATA);
+    tables[3][109] = LongMode::leaf(Level::L3, Frame::new(0x26d), DATA);
+    tables[3][110] = LongMode::leaf(Level::L3, Frame::new(0x26e), DATA);
+    tables[3][111] = LongMode::leaf(Level::L3, Frame::new(0x26f), DATA);
+    tables[3][112] = LongMode::leaf(Level::L3, Frame::new(0x270), DATA);
+    tables[3][113] = LongMode::leaf(Level::L3, Frame::new(0x271), DATA);
+    tables[3][114] = LongMode::leaf(Level::L3, Frame::new(0x272), DATA);
+    tables[3][115] = LongMode::leaf(Level::L3, Frame::new(0x273), DATA);
+    tables[3][116] = LongMode::leaf(Level::L3, Frame::new(0x274), DATA);
+    tables[3][117] = LongMode::leaf(Level::L3, Frame::new(0x275), DATA);
+    tables[3][118] = LongMode::leaf(Level::L3, Frame::new(0x276), DATA);
+    tables[3][119] = LongMode::leaf(Level::L3, Frame::new(0x277), DATA);
+    tables[3][120] = LongMode::leaf(Level::L3, Frame::new(0x278), DATA);
+    tables[3][121] = LongMode::leaf(Level::L3, Frame::new(0x279), DATA);
+    tables[3][122] = LongMode::leaf(Level::L3, Frame::new(0x27a), DATA);
+    tables[3][123] = LongMode::leaf(Level::L3, Frame::new(0x27b), DATA);
+    tables[3][124] = LongMode::leaf(Level::L3, Frame::new(0x27c), DATA);
     tables[4][0] = LongMode::leaf(Level::L3, Frame::new(0xf_ee00), DEVICE);
-    tables[4][1] = LongMode::leaf(Level::L3, Frame::new(0x269), CONSTANTS);
+    tables[4][1] = LongMode::leaf(Level::L3, Frame::new(0x29d), CONSTANTS);
     tables[5][0] = LongMode::table(FRAMES[6]);
     tables[6][0] = LongMode::table(FRAMES[7]);
-    tables[7][1] = LongMode::leaf(Level::L3, Frame::new(0x24d), DATA);
-    tables[7][2] = LongMode::leaf(Level::L3, Frame::new(0x24e), DATA);
-    tables[7][3] = LongMode::leaf(Level::L3, Frame::new(0x24f), DATA);
-    tables[7][4] = LongMode::leaf(Level::L3, Frame::new(0x250), DATA);
-    tables[7][6] = LongMode::leaf(Level::L3, Frame::new(0x23e), DATA);
-    tables[7][7] = LongMode::leaf(Level::L3, Frame::new(0x23f), DATA);
+    tables[7][1] = LongMode::leaf(Level::L3, Frame::new(0x27d), DATA);
+    tables[7][2] = LongMode::leaf(Level::L3, Frame::new(0x27e), DATA);
+    tables[7][3] = LongMode::leaf(Level::L3, Frame::new(0x27f), DATA);
+    tables[7][4] = LongMode::leaf(Level::L3, Frame::new(0x280), DATA);
+    tables[7][6] = LongMode::leaf(Level::L3, Frame::new(0x26e), DATA);
+    tables[7][7] = LongMode::leaf(Level::L3, Frame::new(0x26f), DATA);
+    tables[7][8] = LongMode::leaf(Level::L3, Frame::new(0x28d), DATA);
     tables[8][0] = LongMode::table(FRAMES[11]);
     tables[8][511] = LongMode::table(FRAMES[1]);
     tables[9][158] = LongMode::leaf(Level::L3, Frame::new(0x9e), CODE);
@@ -175,7 +224,7 @@ pub fn cpu_private_l1(table: &Table, frames: &CpuFrames) {
 pub fn cpu_private_l2(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(0), LongMode::table(frames.private_l3));
 }
-/// The private area of one CPU, level 3: stack and the aliases of its own tables.
+/// The private area of one CPU, level 3: stack, the aliases of its own tables, scratch pages.
 pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(1), LongMode::leaf(Level::L3, frames.stack.add(0), DATA));
     table.store(Index::new(2), LongMode::leaf(Level::L3, frames.stack.add(1), DATA));
@@ -183,4 +232,5 @@ pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(4), LongMode::leaf(Level::L3, frames.stack.add(3), DATA));
     table.store(Index::new(6), LongMode::leaf(Level::L3, frames.private_l2, DATA));
     table.store(Index::new(7), LongMode::leaf(Level::L3, frames.private_l3, DATA));
+    table.store(Index::new(8), LongMode::leaf(Level::L3, frames.scratch.add(0), DATA));
 }

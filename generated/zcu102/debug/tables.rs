@@ -8,18 +8,18 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x238),
-    Frame::new(0x239),
-    Frame::new(0x23a),
-    Frame::new(0x23b),
-    Frame::new(0x23c),
-    Frame::new(0x23d),
-    Frame::new(0x23e),
-    Frame::new(0x23f),
-    Frame::new(0x240),
-    Frame::new(0x241),
-    Frame::new(0x242),
-    Frame::new(0x243),
+    Frame::new(0x268),
+    Frame::new(0x269),
+    Frame::new(0x26a),
+    Frame::new(0x26b),
+    Frame::new(0x26c),
+    Frame::new(0x26d),
+    Frame::new(0x26e),
+    Frame::new(0x26f),
+    Frame::new(0x270),
+    Frame::new(0x271),
+    Frame::new(0x272),
+    Frame::new(0x273),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -96,44 +96,93 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][45] = El2::leaf(Level::L3, Frame::new(0x22d), CODE);
     tables[3][46] = El2::leaf(Level::L3, Frame::new(0x22e), CODE);
     tables[3][47] = El2::leaf(Level::L3, Frame::new(0x22f), CODE);
-    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x230), CONSTANTS);
-    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x231), CONSTANTS);
-    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x232), CONSTANTS);
-    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x233), CONSTANTS);
-    tables[3][52] = El2::leaf(Level::L3, Frame::new(0x234), CONSTANTS);
-    tables[3][53] = El2::leaf(Level::L3, Frame::new(0x235), CONSTANTS);
-    tables[3][54] = El2::leaf(Level::L3, Frame::new(0x236), CONSTANTS);
-    tables[3][55] = El2::leaf(Level::L3, Frame::new(0x237), CONSTANTS);
-    tables[3][56] = El2::leaf(Level::L3, Frame::new(0x238), DATA);
-    tables[3][57] = El2::leaf(Level::L3, Frame::new(0x239), DATA);
-    tables[3][58] = El2::leaf(Level::L3, Frame::new(0x23a), DATA);
-    tables[3][59] = El2::leaf(Level::L3, Frame::new(0x23b), DATA);
-    tables[3][60] = El2::leaf(Level::L3, Frame::new(0x23c), DATA);
-    tables[3][61] = El2::leaf(Level::L3, Frame::new(0x23d), DATA);
-    tables[3][62] = El2::leaf(Level::L3, Frame::new(0x23e), DATA);
-    tables[3][63] = El2::leaf(Level::L3, Frame::new(0x23f), DATA);
-    tables[3][64] = El2::leaf(Level::L3, Frame::new(0x240), DATA);
-    tables[3][65] = El2::leaf(Level::L3, Frame::new(0x241), DATA);
-    tables[3][66] = El2::leaf(Level::L3, Frame::new(0x242), DATA);
-    tables[3][67] = El2::leaf(Level::L3, Frame::new(0x243), DATA);
-    tables[3][68] = El2::leaf(Level::L3, Frame::new(0x244), DATA);
-    tables[3][69] = El2::leaf(Level::L3, Frame::new(0x245), DATA);
-    tables[3][70] = El2::leaf(Level::L3, Frame::new(0x246), DATA);
-    tables[3][71] = El2::leaf(Level::L3, Frame::new(0x247), DATA);
-    tables[3][72] = El2::leaf(Level::L3, Frame::new(0x248), DATA);
-    tables[3][73] = El2::leaf(Level::L3, Frame::new(0x249), DATA);
-    tables[3][74] = El2::leaf(Level::L3, Frame::new(0x24a), DATA);
-    tables[3][75] = El2::leaf(Level::L3, Frame::new(0x24b), DATA);
+    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x230), CODE);
+    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x231), CODE);
+    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x232), CODE);
+    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x233), CODE);
+    tables[3][52] = El2::leaf(Level::L3, Frame::new(0x234), CODE);
+    tables[3][53] = El2::leaf(Level::L3, Frame::new(0x235), CODE);
+    tables[3][54] = El2::leaf(Level::L3, Frame::new(0x236), CODE);
+    tables[3][55] = El2::leaf(Level::L3, Frame::new(0x237), CODE);
+    tables[3][56] = El2::leaf(Level::L3, Frame::new(0x238), CODE);
+    tables[3][57] = El2::leaf(Level::L3, Frame::new(0x239), CODE);
+    tables[3][58] = El2::leaf(Level::L3, Frame::new(0x23a), CODE);
+    tables[3][59] = El2::leaf(Level::L3, Frame::new(0x23b), CODE);
+    tables[3][60] = El2::leaf(Level::L3, Frame::new(0x23c), CODE);
+    tables[3][61] = El2::leaf(Level::L3, Frame::new(0x23d), CODE);
+    tables[3][62] = El2::leaf(Level::L3, Frame::new(0x23e), CODE);
+    tables[3][63] = El2::leaf(Level::L3, Frame::new(0x23f), CODE);
+    tables[3][64] = El2::leaf(Level::L3, Frame::new(0x240), CODE);
+    tables[3][65] = El2::leaf(Level::L3, Frame::new(0x241), CODE);
+    tables[3][66] = El2::leaf(Level::L3, Frame::new(0x242), CODE);
+    tables[3][67] = El2::leaf(Level::L3, Frame::new(0x243), CODE);
+    tables[3][68] = El2::leaf(Level::L3, Frame::new(0x244), CODE);
+    tables[3][69] = El2::leaf(Level::L3, Frame::new(0x245), CODE);
+    tables[3][70] = El2::leaf(Level::L3, Frame::new(0x246), CODE);
+    tables[3][71] = El2::leaf(Level::L3, Frame::new(0x247), CODE);
+    tables[3][72] = El2::leaf(Level::L3, Frame::new(0x248), CODE);
+    tables[3][73] = El2::leaf(Level::L3, Frame::new(0x249), CODE);
+    tables[3][74] = El2::leaf(Level::L3, Frame::new(0x24a), CODE);
+    tables[3][75] = El2::leaf(Level::L3, Frame::new(0x24b), CODE);
+    tables[3][76] = El2::leaf(Level::L3, Frame::new(0x24c), CODE);
+    tables[3][77] = El2::leaf(Level::L3, Frame::new(0x24d), CODE);
+    tables[3][78] = El2::leaf(Level::L3, Frame::new(0x24e), CODE);
+    tables[3][79] = El2::leaf(Level::L3, Frame::new(0x24f), CODE);
+    tables[3][80] = El2::leaf(Level::L3, Frame::new(0x250), CODE);
+    tables[3][81] = El2::leaf(Level::L3, Frame::new(0x251), CODE);
+    tables[3][82] = El2::leaf(Level::L3, Frame::new(0x252), CODE);
+    tables[3][83] = El2::leaf(Level::L3, Frame::new(0x253), CODE);
+    tables[3][84] = El2::leaf(Level::L3, Frame::new(0x254), CODE);
+    tables[3][85] = El2::leaf(Level::L3, Frame::new(0x255), CODE);
+    tables[3][86] = El2::leaf(Level::L3, Frame::new(0x256), CODE);
+    tables[3][87] = El2::leaf(Level::L3, Frame::new(0x257), CODE);
+    tables[3][88] = El2::leaf(Level::L3, Frame::new(0x258), CODE);
+    tables[3][89] = El2::leaf(Level::L3, Frame::new(0x259), CODE);
+    tables[3][90] = El2::leaf(Level::L3, Frame::new(0x25a), CODE);
+    tables[3][91] = El2::leaf(Level::L3, Frame::new(0x25b), CODE);
+    tables[3][92] = El2::leaf(Level::L3, Frame::new(0x25c), CODE);
+    tables[3][93] = El2::leaf(Level::L3, Frame::new(0x25d), CODE);
+    tables[3][94] = El2::leaf(Level::L3, Frame::new(0x25e), CODE);
+    tables[3][95] = El2::leaf(Level::L3, Frame::new(0x25f), CODE);
+    tables[3][96] = El2::leaf(Level::L3, Frame::new(0x260), CONSTANTS);
+    tables[3][97] = El2::leaf(Level::L3, Frame::new(0x261), CONSTANTS);
+    tables[3][98] = El2::leaf(Level::L3, Frame::new(0x262), CONSTANTS);
+    tables[3][99] = El2::leaf(Level::L3, Frame::new(0x263), CONSTANTS);
+    tables[3][100] = El2::leaf(Level::L3, Frame::new(0x264), CONSTANTS);
+    tables[3][101] = El2::leaf(Level::L3, Frame::new(0x265), CONSTANTS);
+    tables[3][102] = El2::leaf(Level::L3, Frame::new(0x266), CONSTANTS);
+    tables[3][103] = El2::leaf(Level::L3, Frame::new(0x267), CONSTANTS);
+    tables[3][104] = El2::leaf(Level::L3, Frame::new(0x268), DATA);
+    tables[3][105] = El2::leaf(Level::L3, Frame::new(0x269), DATA);
+    tables[3][106] = El2::leaf(Level::L3, Frame::new(0x26a), DATA);
+    tables[3][107] = El2::leaf(Level::L3, Frame::new(0x26b), DATA);
+    tables[3][108] = El2::leaf(Level::L3, Frame::new(0x26c), DATA);
+    tables[3][109] = El2::leaf(Level::L3, Frame::new(0x26d), DATA);
+    tables[3][110] = El2::leaf(Level::L3, Frame::new(0x26e), DATA);
+    tables[3][111] = El2::leaf(Level::L3, Frame::new(0x26f), DATA);
+    tables[3][112] = El2::leaf(Level::L3, Frame::new(0x270), DATA);
+    tables[3][113] = El2::leaf(Level::L3, Frame::new(0x271), DATA);
+    tables[3][114] = El2::leaf(Level::L3, Frame::new(0x272), DATA);
+    tables[3][115] = El2::leaf(Level::L3, Frame::new(0x273), DATA);
+    tables[3][116] = El2::leaf(Level::L3, Frame::new(0x274), DATA);
+    tables[3][117] = El2::leaf(Level::L3, Frame::new(0x275), DATA);
+    tables[3][118] = El2::leaf(Level::L3, Frame::new(0x276), DATA);
+    tables[3][119] = El2::leaf(Level::L3, Frame::new(0x277), DATA);
+    tables[3][120] = El2::leaf(Level::L3, Frame::new(0x278), DATA);
+    tables[3][121] = El2::leaf(Level::L3, Frame::new(0x279), DATA);
+    tables[3][122] = El2::leaf(Level::L3, Frame::new(0x27a), DATA);
+    tables[3][123] = El2::leaf(Level::L3, Frame::new(0x27b), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0xf_f000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x268), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x29c), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x24c), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x24d), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x24e), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x24f), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x23e), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x23f), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x27c), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x27d), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x27e), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x27f), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x26e), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x26f), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x28c), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x200), CODE);
@@ -167,7 +216,7 @@ pub fn cpu_private_l1(table: &Table, frames: &CpuFrames) {
 pub fn cpu_private_l2(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(0), El2::table(frames.private_l3));
 }
-/// The private area of one CPU, level 3: stack and the aliases of its own tables.
+/// The private area of one CPU, level 3: stack, the aliases of its own tables, scratch pages.
 pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(1), El2::leaf(Level::L3, frames.stack.add(0), DATA));
     table.store(Index::new(2), El2::leaf(Level::L3, frames.stack.add(1), DATA));
@@ -175,4 +224,5 @@ pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(4), El2::leaf(Level::L3, frames.stack.add(3), DATA));
     table.store(Index::new(6), El2::leaf(Level::L3, frames.private_l2, DATA));
     table.store(Index::new(7), El2::leaf(Level::L3, frames.private_l3, DATA));
+    table.store(Index::new(8), El2::leaf(Level::L3, frames.scratch.add(0), DATA));
 }

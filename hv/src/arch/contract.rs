@@ -34,6 +34,10 @@ const _: fn(&this::Handoff, &mut FirmwareWindow) -> Result<Facts, FirmwareError>
 const _: fn() = this::tlb::publish;
 /// Forgets one page (or the block it lies in) on this CPU; after its entry was made invalid.
 const _: fn(VirtAddr) = this::tlb::flush_page;
+/// Forgets every translation of the hypervisor on this CPU.
+const _: fn() = this::tlb::flush;
+/// Forgets every translation of the hypervisor on all CPUs.
+const _: fn() = this::tlb::flush_all;
 /// Forgets one page on all CPUs; after its entry was made invalid.
 const _: fn(VirtAddr) = this::tlb::flush_page_all;
 

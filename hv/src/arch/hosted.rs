@@ -39,7 +39,11 @@ pub mod tlb {
     /// Nothing to forget.
     pub fn flush_page(_at: VirtAddr) {}
     /// Nothing to forget.
+    pub fn flush() {}
+    /// Nothing to forget.
     pub fn flush_page_all(_at: VirtAddr) {}
+    /// Nothing to forget.
+    pub fn flush_all() {}
 }
 
 /// One processor.

@@ -2,6 +2,10 @@
 //!
 //! Holds no value of any board and decides nothing: `codegen` fills these in, the hypervisor reads them.
 
+mod memory;
+
+pub use memory::*;
+
 use paging::{Frame, Ipa, PhysAddr, VirtAddr};
 
 /// Where a fact was written, so that a fault report can name the line.
@@ -30,10 +34,6 @@ pub struct Platform {
     pub pa_bits: u8,
     /// Origin of `memory.pa-bits-min`.
     pub pa_bits_from: Origin,
-    /// The policy as the boot log prints it: `none`, `on-demand` or `full`.
-    pub directmap: &'static str,
-    /// Origin of `directmap.policy`.
-    pub directmap_from: Origin,
 }
 
 /// How the image is entered and where it must lie.
@@ -126,6 +126,8 @@ pub struct RamBank {
     pub base: PhysAddr,
     /// Length in bytes.
     pub bytes: u64,
+    /// NUMA node.
+    pub node: u8,
     /// The `base` key.
     pub from: Origin,
 }
@@ -161,6 +163,10 @@ pub struct PrivateArea {
     pub stack: VirtAddr,
     /// Bytes of stack.
     pub stack_bytes: u64,
+    /// Pages for this CPU's books: its map cache's above all.
+    pub scratch: VirtAddr,
+    /// Bytes of them.
+    pub scratch_bytes: u64,
     /// Slot 0 of the map cache.
     pub mapcache: VirtAddr,
     /// Slots of the map cache.
@@ -186,6 +192,8 @@ pub struct CpuFrames {
     pub private_l3: Frame,
     /// First frame of the stack.
     pub stack: Frame,
+    /// First frame of the scratch pages.
+    pub scratch: Frame,
 }
 
 /// The hypervisor's console.

@@ -103,7 +103,7 @@ fn machine() -> Vec<u8> {
         .blob()
 }
 
-fn facts(blob: &[u8]) -> Result<Vec<Fact>, FdtError> {
+fn facts(blob: &[u8]) -> Result<Vec<Fact<'_>>, FdtError> {
     let mut facts = Vec::new();
     scan(blob, |fact| facts.push(fact)).map(|()| facts)
 }

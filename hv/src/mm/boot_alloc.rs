@@ -10,10 +10,11 @@ mod tests;
 use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange};
 
+use crate::board;
 use crate::mm::frames::Order;
 
-/// Free ranges at most: banks, and what reservations cut out of them.
-pub const RANGES: usize = 96;
+/// Free ranges at most: banks, and one more for each range with an owner, and for frame 0.
+pub const RANGES: usize = board::RAM.len() + board::PHYS_REGIONS.len() + 1;
 
 /// Why the free ranges could not be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl BootAllocator {
         for taken in reserved.into_iter().chain([frame_0]) {
             Self::cut(&mut free, taken)?;
         }
-        free.sort_unstable();
+        sort(&mut free);
         Ok(Self { free, handed_out: 0 })
     }
 
@@ -119,6 +120,17 @@ impl BootAllocator {
     /// The end of this allocator: what is left, ascending.
     pub fn drain(self) -> ArrayVec<FrameRange, RANGES> {
         self.free
+    }
+}
+
+/// By insertion: there are few, and banks come in order.
+fn sort(ranges: &mut [FrameRange]) {
+    for end in 1..ranges.len() {
+        let mut at = end;
+        while at > 0 && ranges[at - 1] > ranges[at] {
+            ranges.swap(at - 1, at);
+            at -= 1;
+        }
     }
 }
 

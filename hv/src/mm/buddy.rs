@@ -19,11 +19,11 @@ mod tests;
 
 pub use feed::FeedError;
 pub use nodes::NodeLists;
+use nodes::NodePages;
 pub use pools::Pools;
 
 use core::fmt;
 
-use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange};
 
 use crate::machine::Machine;
@@ -107,7 +107,7 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct DomainHeap {
     frames: Frames,
-    nodes: ArrayVec<NodeLists, NODES>,
+    nodes: NodePages,
     /// Where frame records are mapped.
     records: Space,
     pools: Pools,

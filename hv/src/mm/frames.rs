@@ -18,15 +18,11 @@ pub use frame::{FrameRecord, FrameState};
 pub use order::Order;
 pub use split::Split;
 
-use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange, HostAccess, HostAttributes, Memory, PAGE_BYTES, VirtAddr};
 
 use crate::machine::Machine;
 use crate::mm::here::{Here, Reach, bytes, words};
 use crate::mm::space::{BootTables, LeafSize, Space, SpaceError};
-
-/// Banks at most.
-pub const BANKS: usize = 64;
 
 /// Blocks of a group: the largest chunk. Records are mapped for whole groups, so that a buddy's can always be read.
 const GROUP_BLOCKS: u64 = Order::MAX.blocks();
@@ -116,7 +112,7 @@ pub struct Arrays {
 /// The records.
 #[derive(Debug)]
 pub struct Frames {
-    banks: ArrayVec<Bank, BANKS>,
+    banks: &'static [Bank],
     arrays: Arrays,
     /// Number of the first block, absolute; a multiple of a group.
     first: u64,
@@ -163,14 +159,13 @@ impl Frames {
         boot: &mut BootTables<'_>,
         space: &mut Space,
         arrays: Arrays,
-        banks: &[Bank],
+        banks: &'static [Bank],
     ) -> Result<Self, SpaceError> {
         let lowest = banks.first().map_or(0, |bank| bank.frames.first.number());
         let first = lowest / Order::MAX.frames() * GROUP_BLOCKS;
-        let banks: ArrayVec<Bank, BANKS> = banks.iter().copied().collect();
         let mut frames = Self { banks, arrays, first, mapped_pages: 0 };
         let mut next = 0;
-        for bank in frames.banks.clone() {
+        for bank in banks {
             let end = bank.frames.end().number().div_ceil(Order::MAX.frames());
             for group in next.max(bank.frames.first.number() / Order::MAX.frames())..end {
                 frames.map_group(here, boot, space, group - first / GROUP_BLOCKS)?;
@@ -203,8 +198,8 @@ impl Frames {
     }
 
     /// The banks.
-    pub fn banks(&self) -> &[Bank] {
-        &self.banks
+    pub fn banks(&self) -> &'static [Bank] {
+        self.banks
     }
 
     /// The bank that holds `frame`.

@@ -29,7 +29,7 @@ use crate::machine::Machine;
 use crate::mm::buddy::{AllocError, DomainHeap};
 use crate::mm::frames::{Node, Order, Owner};
 use crate::mm::here::{Here, Reach, bytes};
-use crate::mm::space::SpaceError;
+use crate::mm::space::{BootTables, Space, SpaceError};
 
 /// Why there are no pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +58,40 @@ impl fmt::Display for HeapError {
     }
 }
 
+/// What a policy is made of: the board's windows.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'b> {
+    /// The hypervisor's shared tables.
+    pub space: Space,
+    /// The directmap window, where there is one.
+    pub window: Window,
+    /// RAM that the window may show, ascending.
+    pub ram: &'b [FrameRange],
+    /// The heap's own area, where there is no window.
+    pub area: Area,
+    /// How pools are mapped.
+    pub leaves: Leaves,
+}
+
 /// Where heap pages are, and what is mapped when.
-pub trait Backing {
+pub trait Backing: Sized {
+    /// Makes what the policy needs before any other CPU has a root. `chosen` is the policy itself wherever there is only
+    /// one.
+    ///
+    /// # Errors
+    /// When the boot allocator has no frame left.
+    fn begin(
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        boot: &mut BootTables<'_>,
+        ground: &Ground<'_>,
+        chosen: Policy,
+    ) -> Result<Self, SpaceError>;
+
+    /// Pages that it keeps mapped for its own books.
+    fn kept_pages(&self) -> u64 {
+        0
+    }
+
     /// Gives a chunk of a pool, just allocated, an address.
     ///
     /// # Errors
@@ -150,6 +182,11 @@ impl<B: Backing> Heap<B> {
     /// Pages allocated.
     pub fn live_pages(&self) -> u64 {
         self.live_pages
+    }
+
+    /// Pages that are mapped for the heap's own books.
+    pub fn kept_pages(&self) -> u64 {
+        self.backing.kept_pages()
     }
 
     /// Allocates 2^order pages, from `near` if that node has any; what is in them is not defined.

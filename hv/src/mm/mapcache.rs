@@ -14,6 +14,7 @@
 mod context;
 mod ledger;
 mod mapped;
+mod own;
 mod slots;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ use slots::{NOTHING, Slot, SlotNumber, SlotSet};
 pub use context::{Context, Owner, Refused, View};
 pub use ledger::{Figures, Leaked, Moment};
 pub use mapped::{Mapped, OutsidePage};
+pub use own::{Cache, Ready, here, init, init_secondary};
 
 /// Entries of the hash from frames to slots; a power of two.
 const HINTS: usize = 32;

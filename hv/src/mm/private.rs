@@ -1,6 +1,6 @@
-//! Windows of a CPU's private area: same addresses on every CPU, no translation on any other.
+//! The scrub window of a CPU's private area: the same address on every CPU, no translation on any other.
 //!
-//! A guest's memory is reached here and nowhere else: one page or 2 MiB, while a guard lives.
+//! Shows 2 MiB while a guard lives; single pages are the map cache's.
 
 // UNSAFETY: names tables through their planned aliases.
 #![expect(unsafe_code, reason = "reads and writes a CPU's own page tables")]
@@ -12,24 +12,18 @@ use paging::{Frame, HostAccess, HostAttributes, Level, Memory, Table, VirtAddr};
 use super::leaves::Leaves;
 use crate::board::PRIVATE;
 
-/// This CPU's windows; not to be sent, since the tables behind the aliases are this CPU's.
+/// This CPU's window; not to be sent, since the table behind the alias is this CPU's.
 pub struct Private {
-    pages: Leaves,
     block: Leaves,
     _here: PhantomData<*mut ()>,
 }
 
-/// The calling CPU's windows.
+/// The calling CPU's window.
 ///
 /// Interrupts are masked at EL2 and in ring 0 from entry to exit, so a slot in use stays this caller's.
 pub fn here() -> Private {
-    let pages = alias(PRIVATE.mapcache_table);
     let block = alias(PRIVATE.scrub_table);
-    Private {
-        pages: Leaves::within(pages, Level::L3, PRIVATE.mapcache, PRIVATE.mapcache_slots as usize),
-        block: Leaves::within(block, Level::L2, PRIVATE.scrub, 1),
-        _here: PhantomData,
-    }
+    Private { block: Leaves::within(block, Level::L2, PRIVATE.scrub, 1), _here: PhantomData }
 }
 
 fn alias(at: VirtAddr) -> &'static Table {
@@ -39,11 +33,6 @@ fn alias(at: VirtAddr) -> &'static Table {
 }
 
 impl Private {
-    /// Maps one frame for reading until the guard is dropped.
-    pub fn page(&mut self, frame: Frame) -> Mapped<'_> {
-        Mapped::new(&self.pages, frame, HostAccess::Read)
-    }
-
     /// Maps the 2 MiB from `frame` for writing until the guard is dropped.
     pub fn block(&mut self, frame: Frame) -> Mapped<'_> {
         Mapped::new(&self.block, frame, HostAccess::ReadWrite)

@@ -15,7 +15,7 @@ use crate::mm::boot_alloc::BootAllocator;
 use crate::mm::buddy::{DomainHeap, FeedError};
 use crate::mm::entry::Unwatched;
 use crate::mm::frames::{Arrays, Bank, Frames, Node};
-use crate::mm::heap::{Area, Chosen, Full, Heap, Leaves, NoWindow, OnDemand, Policy, Window};
+use crate::mm::heap::{Area, Backing, Chosen, Ground, Heap, Leaves, Policy, Window};
 use crate::mm::here::{Here, Reach};
 use crate::mm::space::{BootTables, Space, SpaceError};
 use crate::mm::vmap::Vmap;
@@ -79,7 +79,7 @@ pub(crate) fn boot(
     let mut tables = BootTables::new(&mut frames);
     let mut space = Space::new(root);
     space.make_root_entries(here, &mut tables, VirtAddr::new(BASE), Level::L0.entry_bytes())?;
-    let records = Frames::new(here, &mut tables, &mut space, ARRAYS, banks)?;
+    let records = Frames::new(here, &mut tables, &mut space, ARRAYS, Vec::leak(banks.to_vec()))?;
     let vmap = Vmap::new(here, &mut tables, space, VMAP, VMAP_PAGES)?;
     let heap = Heap::new(backing(here, &mut tables, space, banks, choice)?);
     let domain = DomainHeap::new(here, frames, records, space, LISTS)?;
@@ -95,11 +95,8 @@ fn backing<M: Machine>(
 ) -> Result<Chosen, SpaceError> {
     let first = banks[0].frames.first.number() / GIB * GIB;
     let window = Window { base: M::Format::input(WINDOW), first: Frame::new(first) };
-    Ok(match choice.policy {
-        Policy::Full => Chosen::Full(Full::new(here, tables, space, window, banks)?),
-        Policy::OnDemand => Chosen::OnDemand(OnDemand::new(here, tables, space, window, banks, choice.leaves)?),
-        Policy::None => Chosen::None(NoWindow::new(here, tables, space, AREA, choice.leaves)?),
-    })
+    let ram: Vec<FrameRange> = banks.iter().map(|bank| bank.frames).collect();
+    Chosen::begin(here, tables, &Ground { space, window, ram: &ram, area: AREA, leaves: choice.leaves }, choice.policy)
 }
 
 /// The simulated machine's memory, past its MMU.

@@ -96,6 +96,11 @@ impl Vmap {
         self.live_pages
     }
 
+    /// Pages of the bitmap.
+    pub fn kept_pages(&self) -> u64 {
+        self.runs.bitmap_pages()
+    }
+
     /// Maps `frames` at consecutive addresses. When the bitmap must grow, that page comes from `tables`, too.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use paging::{Frame, FrameRange, Ipa, PhysAddr};
 
 use crate::model::{
     Arch, Board, Boot, BootEntry, Conduit, Console, ConsolePlace, Core, Cpus, DirectmapPolicy, Domain, EnableMethod,
-    Extents, GuestConsole, Irq, Kernel, Layout, Memory, Mmio, Origin, Placement, PowerOff, RamBank, Reserved,
-    ReservedKind, ReservedOwner, Sourced, Timer, Uart, UartRegister, Width,
+    Extents, GuestConsole, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, Origin, Placement, PolicyChoice, Pools,
+    PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner, Retention, Sourced, Timer, Uart, UartRegister, Width,
 };
 
 fn line<T>(value: T, line: u32) -> Sourced<T> {
@@ -13,7 +13,7 @@ fn line<T>(value: T, line: u32) -> Sourced<T> {
 }
 
 pub(crate) fn bank(base: u64, bytes: u64) -> RamBank {
-    RamBank { frames: frames(base, bytes), from: Origin::Line(14) }
+    RamBank { frames: frames(base, bytes), node: 0, from: Origin::Line(14) }
 }
 
 pub(crate) fn frames(base: u64, bytes: u64) -> FrameRange {
@@ -81,6 +81,9 @@ fn layout() -> Layout {
         pmap_slots: line(8, 66),
         firmware_slots: line(272, 67),
         mapcache_slots: line(64, 68),
+        mapcache_retention: line(Retention::Strict, 68),
+        vmap_bytes: line(256 << 20, 69),
+        heap_bytes: line(64 << 30, 69),
         image_base: Placement::Auto(Origin::Default),
     }
 }
@@ -122,6 +125,8 @@ pub(crate) fn arm64() -> Board {
         power_off: line(PowerOff::Psci, 8),
         layout: layout(),
         directmap: line(DirectmapPolicy::None, 70),
+        directmap_choice: line(PolicyChoice::Fixed, 71),
+        heap: Heap { pools: line(Pools::Elastic, 73), mapped_by: line(MappedBy::Page, 74) },
         domains: vec![domain("payload", 16 << 20)],
         devices: Vec::new(),
         emulator: None,

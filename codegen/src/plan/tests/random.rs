@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::boards::{arm64, bank, cores, domain, reserved, x86_64};
 use super::invariants;
-use crate::model::{Board, DirectmapPolicy, Origin, Placement, RamBank, ReservedKind};
+use crate::model::{Board, DirectmapPolicy, Origin, Placement, PolicyChoice, Pools, RamBank, ReservedKind};
 use crate::plan::{Flavour, decide};
 
 /// Up to five disjoint banks, somewhere in the first `reach` MiB.
@@ -39,6 +39,8 @@ prop_compose! {
         holes in proptest::collection::vec((0..reach, 1_u64..64, any::<bool>()), 0..6),
         cpus in 1_u64..40,
         policy in policy(),
+        choice in prop_oneof![Just(PolicyChoice::Fixed), Just(PolicyChoice::AtBoot)],
+        pools in prop_oneof![3 => Just(Pools::Elastic), 1 => (1_u64..64).prop_map(|blocks| Pools::Fixed(blocks << 21))],
         load in place(reach),
         domains in proptest::collection::vec((1_u64..64, 0_u64..512, place(reach)), 0..4),
         text in 1_u64..600,
@@ -60,6 +62,8 @@ prop_compose! {
             .collect();
         board.cpus.cores = cores(cpus);
         board.directmap.value = policy;
+        board.directmap_choice.value = choice;
+        board.heap.pools.value = pools;
         board.boot.load = load;
         board.layout.release.text.value = text << 12;
         if let Some(base) = window {

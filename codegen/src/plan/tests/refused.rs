@@ -3,7 +3,7 @@
 use paging::{Frame, PhysAddr, VirtAddr};
 
 use super::boards::{arm64, bank, domain, reserved, x86_64};
-use crate::model::{Board, DirectmapPolicy, Origin, Placement, ReservedKind};
+use crate::model::{Board, DirectmapPolicy, Origin, Placement, Pools, ReservedKind};
 use crate::plan::{Flavour, decide};
 
 /// Changes a board and expects exactly one refusal: its code and a piece of its message and of its help.
@@ -158,4 +158,21 @@ fn ram_beyond_the_directmap_window() {
         board.memory.banks.push(bank(1 << 47, 1 << 30));
     };
     check(arm64(), change, "E0604", "128 TiB", "`policy = \"none\"`");
+}
+
+#[test]
+fn windows_larger_than_a_root_entry() {
+    let change = |board: &mut Board| board.layout.heap_bytes.value = 512 << 30;
+    check(arm64(), change, "E0605", "512 GiB", "shrink layout.heap.size");
+    let change = |board: &mut Board| {
+        board.memory.pa_bits.value = 48;
+        board.memory.banks.push(bank((1 << 48) - (1 << 30), 1 << 30));
+    };
+    check(arm64(), change, "E0605", "of addresses", "furthest apart");
+}
+
+#[test]
+fn fixed_pools_beyond_ram() {
+    let change = |board: &mut Board| board.heap.pools.value = Pools::Fixed(1 << 30);
+    check(arm64(), change, "E0606", "1 GiB", "at most 100");
 }

@@ -136,7 +136,7 @@ fn check_tree(tree: u64, wanted: Range) -> Result<(), Refusal> {
     let scanned = fdt::scan(physical(tree, header.used_bytes()), |fact| match fact {
         Fact::Ram(range) => ram |= holds(range, wanted),
         Fact::Reserved(range) => reserved |= meet(range, wanted),
-        Fact::Cpu => {}
+        Fact::Cpu | Fact::CommandLine(_) => {}
     });
     if scanned.is_err() {
         Err(Refusal::BadTree)

@@ -7,6 +7,7 @@ use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr};
 use super::{Handoff, cpu};
 use crate::fdt::{self, Fact, FdtError, HEADER_BYTES, Header, Range};
 use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
+use crate::mm::directmap;
 
 /// Bytes that a device tree is aligned to. Linux, "Booting AArch64 Linux", "Setup the device tree".
 const ALIGNMENT: u64 = 8;
@@ -30,7 +31,7 @@ pub fn facts(handoff: &Handoff, window: &mut FirmwareWindow) -> Result<Facts, Fi
 }
 
 fn read(blob: &[u8]) -> Result<Facts, FdtError> {
-    let mut facts = Facts { source: "device tree", ram: arrayvec::ArrayVec::new(), cpus: None };
+    let mut facts = Facts { source: "device tree", ram: arrayvec::ArrayVec::new(), cpus: None, directmap: None };
     let mut cpus = 0;
     fdt::scan(blob, |fact| match fact {
         Fact::Ram(range) => {
@@ -40,6 +41,7 @@ fn read(blob: &[u8]) -> Result<Facts, FdtError> {
             }
         }
         Fact::Cpu => cpus += 1,
+        Fact::CommandLine(line) => facts.directmap = directmap::read(line),
         Fact::Reserved(_) => {}
     })?;
     facts.cpus = (cpus > 0).then_some(cpus);

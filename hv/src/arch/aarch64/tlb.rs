@@ -26,6 +26,18 @@ pub fn flush_page(at: VirtAddr) {
     }
 }
 
+/// Forgets everything of EL2 on this CPU.
+pub fn flush() {
+    // SAFETY: forgetting translations only makes later accesses walk again.
+    unsafe { asm!("dsb nshst", "tlbi alle2", "dsb nsh", "isb", options(nostack)) }
+}
+
+/// Forgets everything of EL2 on all CPUs.
+pub fn flush_all() {
+    // SAFETY: as `flush`, on every CPU.
+    unsafe { asm!("dsb ishst", "tlbi alle2is", "dsb ish", "isb", options(nostack)) }
+}
+
 /// Forgets a page on all CPUs.
 pub fn flush_page_all(at: VirtAddr) {
     // SAFETY: as `flush_page`, for every CPU that shares the table.

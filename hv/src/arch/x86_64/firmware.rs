@@ -9,7 +9,9 @@ use super::cpu;
 use super::handover::{self, HandoverError, Protocol};
 use super::physical::{PhysicalMemory, Unreadable};
 use crate::board;
+use crate::board::types::BootOption;
 use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
+use crate::mm::directmap;
 
 /// What the entry code was given.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,11 @@ pub fn facts(handoff: &Handoff, window: &mut FirmwareWindow) -> Result<Facts, Fi
     let mut memory = Windowed { window, pa_bits: cpu::pa_bits() };
     let handover = handover::read(&mut memory, handoff.protocol, handoff.at)?;
     let cpus = handover.rsdp.map(|rsdp| processors(&mut memory, rsdp)).transpose()?;
-    Ok(Facts { source, ram: handover.ram, cpus })
+    let directmap = match (board::DIRECTMAP.option, handover.command_line) {
+        (BootOption::AtBoot, Some(at)) => directmap::read(&handover::command_line(&mut memory, at)?),
+        (BootOption::Fixed, _) | (BootOption::AtBoot, None) => None,
+    };
+    Ok(Facts { source, ram: handover.ram, cpus, directmap })
 }
 
 fn processors(memory: &mut Windowed<'_>, rsdp: PhysAddr) -> Result<usize, AcpiError> {
@@ -61,6 +67,12 @@ impl PhysicalMemory for Windowed<'_> {
         let bytes = self.window.map(at, into.len() as u64).map_err(|_| unreadable)?;
         into.copy_from_slice(&bytes);
         Ok(())
+    }
+}
+
+impl From<Unreadable> for FirmwareError {
+    fn from(Unreadable { at }: Unreadable) -> Self {
+        Self::Malformed { at }
     }
 }
 

@@ -33,6 +33,34 @@ pub struct Handover {
     pub ram: ArrayVec<FrameRange, RAM_RANGES_MAX>,
     /// ACPI's root pointer structure, where the loader knows one.
     pub rsdp: Option<PhysAddr>,
+    /// The boot command line, NUL-terminated, where the loader gives one.
+    pub command_line: Option<PhysAddr>,
+}
+
+/// Most bytes of a command line that are read. Linux, `COMMAND_LINE_SIZE` of x86.
+pub const COMMAND_LINE_MAX: usize = 2048;
+
+/// Copies the NUL-terminated command line at `at`, a page's part at a time; what lies beyond the most is not read.
+pub fn command_line(
+    memory: &mut impl PhysicalMemory,
+    at: PhysAddr,
+) -> Result<ArrayVec<u8, COMMAND_LINE_MAX>, Unreadable> {
+    const CHUNK_BYTES: usize = 64;
+    let mut line = ArrayVec::new();
+    let mut next = at;
+    while line.len() < COMMAND_LINE_MAX {
+        let mut chunk = [0; CHUNK_BYTES];
+        // Chunks end where pages do: the line may end before the memory behind it is any.
+        let bytes = CHUNK_BYTES - next.get() as usize % CHUNK_BYTES;
+        memory.read(next, &mut chunk[..bytes])?;
+        let end = chunk[..bytes].iter().position(|byte| *byte == 0);
+        line.extend(chunk[..end.unwrap_or(bytes)].iter().copied().take(COMMAND_LINE_MAX - line.len()));
+        if end.is_some() {
+            break;
+        }
+        next = next.checked_add(bytes as u64).ok_or(Unreadable { at })?;
+    }
+    Ok(line)
 }
 
 /// Why what was handed over is not believed.

@@ -70,7 +70,7 @@ pub(super) fn all_others() {
 }
 
 /// A reload of CR3; no translation is global.
-fn forget() {
+pub(super) fn forget() {
     let (root, flags) = Cr3::read_raw();
     // SAFETY: the same root stays loaded.
     unsafe { Cr3::write_raw(root, flags) };

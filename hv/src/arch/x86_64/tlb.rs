@@ -24,6 +24,17 @@ pub fn flush_page(at: VirtAddr) {
     tlb::flush(x86_64::VirtAddr::new(at.get()));
 }
 
+/// Forgets everything on this processor.
+pub fn flush() {
+    shootdown::forget();
+}
+
+/// Forgets everything on all processors.
+pub fn flush_all() {
+    flush();
+    shootdown::all_others();
+}
+
 /// Forgets one page on all processors.
 pub fn flush_page_all(at: VirtAddr) {
     flush_page(at);

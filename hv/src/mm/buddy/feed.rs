@@ -5,14 +5,14 @@
 
 use core::fmt;
 
-use arrayvec::ArrayVec;
 use paging::{FrameRange, VirtAddr};
 
+use super::nodes::NodePages;
 use super::{Counts, DomainHeap, NODES, Nesting, NodeLists, Pools};
 use crate::machine::Machine;
 use crate::mm::boot_alloc::BootAllocator;
 use crate::mm::frames::{Bank, Block, BlockState, Frames, Node, Order, Zone};
-use crate::mm::here::{Here, Reach, bytes};
+use crate::mm::here::{Here, Reach};
 use crate::mm::space::{BootTables, LeafSize, Space, SpaceError};
 
 /// Why there is no heap.
@@ -160,16 +160,14 @@ fn make_lists(
     space: &mut Space,
     at: VirtAddr,
     banks: &[Bank],
-) -> Result<ArrayVec<NodeLists, NODES>, FeedError> {
-    let mut nodes: ArrayVec<NodeLists, NODES> = ArrayVec::new();
+) -> Result<NodePages, FeedError> {
+    let mut nodes = NodePages::new(at);
     for bank in banks {
-        let place = match nodes.binary_search_by_key(&bank.node, |lists| lists.node) {
-            Ok(_) => continue,
-            Err(place) => place,
-        };
-        let at = bytes(at, nodes.len() as u64 * paging::PAGE_BYTES);
-        let lists = NodeLists::new(here, &mut BootTables::new(boot), space, at, *bank)?;
-        nodes.try_insert(place, lists).map_err(|_| FeedError::TooManyNodes)?;
+        let Some((at, place)) = nodes.missing(bank.node) else { continue };
+        NodeLists::new(here, &mut BootTables::new(boot), space, at, *bank)?;
+        if !nodes.add(bank.node, place) {
+            return Err(FeedError::TooManyNodes);
+        }
     }
     Ok(nodes)
 }

@@ -2,17 +2,63 @@
 //!
 //! Holds heads, one bit for each list that is not empty, and nothing else; links are in the block records.
 
-use paging::{FrameRange, VirtAddr};
+use paging::{FrameRange, PAGE_BYTES, VirtAddr};
 
-use super::DomainHeap;
+use arrayvec::ArrayVec;
+
+use super::{DomainHeap, NODES};
 use crate::machine::Machine;
 use crate::mm::frames::{Bank, Block, BlockRecord, Frames, Node, Order, READ_WRITE, Zone};
-use crate::mm::here::{Here, Reach, words};
+use crate::mm::here::{Here, Reach, bytes, words};
 use crate::mm::space::{BootTables, LeafSize, Space, SpaceError};
 
 /// Words of a zone: heads by order, and the bits at the end.
 const ZONE_WORDS: u64 = 32;
 const BITS_WORD: u64 = ZONE_WORDS - 1;
+
+/// Which page of the heap's lists is whose, by node.
+#[derive(Debug)]
+pub(super) struct NodePages {
+    base: VirtAddr,
+    /// Sorted by node: the node and the number of its page.
+    pages: ArrayVec<(Node, u8), NODES>,
+}
+
+impl NodePages {
+    /// No node's yet; pages are mapped from `base` on.
+    pub(super) const fn new(base: VirtAddr) -> Self {
+        Self { base, pages: ArrayVec::new_const() }
+    }
+
+    /// How many nodes have one.
+    pub(super) fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// All of them, by node.
+    pub(super) fn lists(&self) -> impl Iterator<Item = NodeLists> + '_ {
+        let at = |page: u8| bytes(self.base, u64::from(page) * PAGE_BYTES);
+        self.pages.iter().map(move |(node, page)| NodeLists { node: *node, at: at(*page) })
+    }
+
+    /// A node's.
+    pub(super) fn of(&self, node: Node) -> NodeLists {
+        let mut lists = self.lists();
+        lists.find(|lists| lists.node == node).expect("every bank's node got lists before its memory was fed")
+    }
+
+    /// Where the page of a node that has none yet is to be mapped, and its place among the others.
+    pub(super) fn missing(&self, node: Node) -> Option<(VirtAddr, usize)> {
+        let place = self.pages.binary_search_by_key(&node, |(node, _)| *node).err()?;
+        Some((bytes(self.base, self.pages.len() as u64 * PAGE_BYTES), place))
+    }
+
+    /// The page is there now; false when there are too many nodes.
+    pub(super) fn add(&mut self, node: Node, place: usize) -> bool {
+        let page = self.pages.len() as u8;
+        self.pages.try_insert(place, (node, page)).is_ok()
+    }
+}
 
 /// Where a node's lists are. Lists of orders below a block's hold split blocks, by the largest chunk they have.
 #[derive(Clone, Copy, Debug)]
@@ -98,15 +144,14 @@ fn set_links(frames: &Frames, here: &Here<'_, impl Machine, impl Reach>, block: 
 impl DomainHeap {
     /// The lists of a node, which `DomainHeap::new` was given.
     pub(super) fn lists(&self, node: Node) -> NodeLists {
-        let at = self.nodes.binary_search_by_key(&node, |lists| lists.node);
-        self.nodes[at.expect("every bank's node has lists")]
+        self.nodes.of(node)
     }
 
     /// All nodes, `near` first.
     pub(super) fn nodes_from(&self, near: Node) -> impl Iterator<Item = NodeLists> + '_ {
-        let own = self.nodes.iter().filter(move |lists| lists.node == near);
-        let others = self.nodes.iter().filter(move |lists| lists.node != near);
-        own.chain(others).copied()
+        let own = self.nodes.lists().filter(move |lists| lists.node == near);
+        let others = self.nodes.lists().filter(move |lists| lists.node != near);
+        own.chain(others)
     }
 
     /// The list that a record belongs in.

@@ -6,11 +6,11 @@ use core::fmt;
 
 use paging::{Frame, VirtAddr};
 
-use super::{Backing, Chunk, Full, HeapError, NoWindow, OnDemand};
+use super::{Backing, Chunk, Full, Ground, HeapError, NoWindow, OnDemand};
 use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
 use crate::mm::here::{Here, Reach};
-use crate::mm::space::SpaceError;
+use crate::mm::space::{BootTables, SpaceError};
 
 /// What is mapped when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,27 @@ impl Chosen {
 }
 
 impl Backing for Chosen {
+    fn begin(
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        boot: &mut BootTables<'_>,
+        ground: &Ground<'_>,
+        chosen: Policy,
+    ) -> Result<Self, SpaceError> {
+        Ok(match chosen {
+            Policy::Full => Self::Full(Full::new(here, boot, ground.space, ground.window, ground.ram)?),
+            Policy::OnDemand => Self::OnDemand(OnDemand::begin(here, boot, ground, chosen)?),
+            Policy::None => Self::None(NoWindow::begin(here, boot, ground, chosen)?),
+        })
+    }
+
+    fn kept_pages(&self) -> u64 {
+        match self {
+            Self::Full(backing) => backing.kept_pages(),
+            Self::OnDemand(backing) => backing.kept_pages(),
+            Self::None(backing) => backing.kept_pages(),
+        }
+    }
+
     fn map(
         &mut self,
         here: &mut Here<'_, impl Machine, impl Reach>,

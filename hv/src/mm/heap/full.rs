@@ -4,12 +4,12 @@
 
 use paging::{Frame, FrameRange, PAGE_BYTES, VirtAddr};
 
-use super::{Backing, Chunk, HeapError};
+use super::{Backing, Chunk, Ground, HeapError, Policy};
 use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
-use crate::mm::frames::{Bank, Order, READ_WRITE};
+use crate::mm::frames::{Order, READ_WRITE};
 use crate::mm::here::{Here, Reach, bytes};
-use crate::mm::space::{LeafSize, Space, SpaceError, Tables};
+use crate::mm::space::{BootTables, LeafSize, Space, SpaceError, Tables};
 
 /// A window in which address = frame + constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Window {
         domain.frames().block_of(frame).map(|_| frame)
     }
 
-    /// Gives every root entry of the window that a bank needs its table.
+    /// Gives every root entry of the window that RAM needs its table.
     ///
     /// # Errors
     /// When there is no frame for a table.
@@ -42,11 +42,9 @@ impl Window {
         here: &mut Here<'_, impl Machine, impl Reach>,
         tables: &mut impl Tables,
         space: &Space,
-        banks: &[Bank],
+        ram: &[FrameRange],
     ) -> Result<(), SpaceError> {
-        banks.iter().try_for_each(|bank| {
-            space.make_root_entries(here, tables, self.address(bank.frames.first), bank.frames.bytes())
-        })
+        ram.iter().try_for_each(|range| space.make_root_entries(here, tables, self.address(range.first), range.bytes()))
     }
 }
 
@@ -57,7 +55,7 @@ pub struct Full {
 }
 
 impl Full {
-    /// Maps all of `banks`, by blocks where they are whole, before any other CPU has a root.
+    /// Maps all of `ram`, by blocks where they are whole, before any other CPU has a root.
     ///
     /// # Errors
     /// When there is no frame for a table.
@@ -66,11 +64,11 @@ impl Full {
         tables: &mut impl Tables,
         mut space: Space,
         window: Window,
-        banks: &[Bank],
+        ram: &[FrameRange],
     ) -> Result<Self, SpaceError> {
-        window.make_root_entries(here, tables, &space, banks)?;
-        for bank in banks {
-            for (size, frames) in by_size(bank.frames) {
+        window.make_root_entries(here, tables, &space, ram)?;
+        for range in ram {
+            for (size, frames) in by_size(*range) {
                 let at = window.address(frames.first);
                 space.map(&mut here.quietly(), tables, size, at, frames, READ_WRITE)?;
             }
@@ -91,6 +89,16 @@ fn by_size(range: FrameRange) -> impl Iterator<Item = (LeafSize, FrameRange)> {
 }
 
 impl Backing for Full {
+    /// Nothing is mapped: where the board file fixes this policy, the static tables hold the window.
+    fn begin(
+        _: &mut Here<'_, impl Machine, impl Reach>,
+        _: &mut BootTables<'_>,
+        ground: &Ground<'_>,
+        _: Policy,
+    ) -> Result<Self, SpaceError> {
+        Ok(Self { window: ground.window })
+    }
+
     fn map(
         &mut self,
         _: &mut Here<'_, impl Machine, impl Reach>,

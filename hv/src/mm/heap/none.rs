@@ -8,7 +8,7 @@ use paging::{Frame, PAGE_BYTES, VirtAddr};
 
 use super::leaves::PoolLeaves;
 use super::slots::Slots;
-use super::{Backing, Chunk, HeapError, Leaves};
+use super::{Backing, Chunk, Ground, HeapError, Leaves, Policy};
 use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
 use crate::mm::frames::{Block, Order, Slot};
@@ -65,6 +65,19 @@ impl NoWindow {
 }
 
 impl Backing for NoWindow {
+    fn begin(
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        boot: &mut BootTables<'_>,
+        ground: &Ground<'_>,
+        _: Policy,
+    ) -> Result<Self, SpaceError> {
+        Self::new(here, boot, ground.space, ground.area, ground.leaves)
+    }
+
+    fn kept_pages(&self) -> u64 {
+        self.slots.pages()
+    }
+
     fn map(
         &mut self,
         here: &mut Here<'_, impl Machine, impl Reach>,

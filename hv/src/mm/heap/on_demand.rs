@@ -2,16 +2,16 @@
 //!
 //! Never has a free page mapped, unless the board asks for pools that are mapped as blocks.
 
-use paging::{Frame, VirtAddr};
+use paging::{Frame, FrameRange, VirtAddr};
 
 use super::full::Window;
 use super::leaves::PoolLeaves;
-use super::{Backing, Chunk, HeapError, Leaves};
+use super::{Backing, Chunk, Ground, HeapError, Leaves, Policy};
 use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
-use crate::mm::frames::{Bank, Order};
+use crate::mm::frames::Order;
 use crate::mm::here::{Here, Reach};
-use crate::mm::space::{Space, SpaceError, Tables};
+use crate::mm::space::{BootTables, Space, SpaceError, Tables};
 
 /// Policy `on-demand`.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct OnDemand {
 }
 
 impl OnDemand {
-    /// Makes the root entries for all of `banks`, with empty tables, before any other CPU has a root.
+    /// Makes the root entries for all of `ram`, with empty tables, before any other CPU has a root.
     ///
     /// # Errors
     /// When there is no frame for a table.
@@ -30,10 +30,10 @@ impl OnDemand {
         tables: &mut impl Tables,
         space: Space,
         window: Window,
-        banks: &[Bank],
+        ram: &[FrameRange],
         leaves: Leaves,
     ) -> Result<Self, SpaceError> {
-        window.make_root_entries(here, tables, &space, banks)?;
+        window.make_root_entries(here, tables, &space, ram)?;
         Ok(Self { window, leaves: PoolLeaves::new(space, leaves) })
     }
 
@@ -45,6 +45,15 @@ impl OnDemand {
 }
 
 impl Backing for OnDemand {
+    fn begin(
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        boot: &mut BootTables<'_>,
+        ground: &Ground<'_>,
+        _: Policy,
+    ) -> Result<Self, SpaceError> {
+        Self::new(here, boot, ground.space, ground.window, ground.ram, ground.leaves)
+    }
+
     fn map(
         &mut self,
         here: &mut Here<'_, impl Machine, impl Reach>,

@@ -44,6 +44,11 @@ impl Slots {
         Ok(slots)
     }
 
+    /// Pages of words.
+    pub(super) fn pages(&self) -> u64 {
+        self.known.div_ceil(SLOTS_PER_PAGE)
+    }
+
     /// First byte of a slot.
     pub(super) fn address(&self, slot: Slot) -> VirtAddr {
         bytes(self.area.base, slot.get() * SLOT_BYTES)

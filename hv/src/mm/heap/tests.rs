@@ -268,7 +268,8 @@ fn a_root_entry_that_was_forgotten_is_an_error_and_not_a_new_entry() {
         let window = Window { base: VirtAddr::new(WINDOW), first: Frame::new(GIB) };
         let root = Frame::new(GIB);
         let mut none = NoTables;
-        let made = OnDemand::new(here, &mut none, Space::new(root), window, &two_slots(), Leaves::Pages).err();
+        let ram = two_slots().map(|bank| bank.frames);
+        let made = OnDemand::new(here, &mut none, Space::new(root), window, &ram, Leaves::Pages).err();
         assert_eq!(made, Some(SpaceError::OutOfTables));
         let backing = OnDemand::new(here, &mut none, Space::new(root), window, &[], Leaves::Pages).expect("no banks");
         let refused = Heap::new(backing).allocate(here, &mut system.domain, Order::FRAME, ANY).err();

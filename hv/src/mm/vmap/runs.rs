@@ -32,6 +32,11 @@ impl Runs {
         self.known < self.pages
     }
 
+    /// Pages of bitmap that are mapped.
+    pub(super) const fn bitmap_pages(&self) -> u64 {
+        self.known.div_ceil(PAGES_PER_PAGE)
+    }
+
     /// Where the next page of bitmap is to be mapped.
     pub(super) const fn next_bitmap_page(&self) -> VirtAddr {
         bytes(self.at, self.known / PAGES_PER_PAGE * PAGE_BYTES)

@@ -12,6 +12,7 @@ use crate::arch::this::syndrome::{Abort, Class, Syndrome};
 use crate::board::Place;
 use crate::board::types::Domain;
 use crate::domain::{End, ended};
+use crate::mm::mapcache::{self, Moment};
 use crate::say;
 
 /// The vectors a lower exception level arrives at; from AArch32 they are four more. Arm ARM, "Exception vectors".
@@ -32,6 +33,7 @@ pub(in super::super) extern "C" fn exit(context: &mut Context, vector: u64) {
         SYNCHRONOUS_AARCH32 => stop(context, &format_args!("{} from AArch32", syndrome.class())),
         _ => stop(context, &"an interrupt that nobody asked for"),
     }
+    mapcache::here().assert_empty(Moment::ReturnToGuest);
 }
 
 fn synchronous(context: &mut Context, syndrome: Syndrome) {

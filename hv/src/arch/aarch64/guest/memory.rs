@@ -1,19 +1,18 @@
 //! Copies out of the loaded guest's memory, by its own addresses.
 //!
-//! One page is mapped in this CPU's private window while it is copied; nothing of the guest becomes a reference.
+//! One page is mapped by this CPU's map cache while it is copied; nothing of the guest becomes a reference.
 
-// UNSAFETY: translates with AT, reads a mapped page of a guest.
-#![expect(unsafe_code, reason = "guest memory by copy")]
+// UNSAFETY: translates with AT.
+#![expect(unsafe_code, reason = "address translation instructions")]
 
 use core::arch::asm;
 
 use aarch64_cpu::registers::{PAR_EL1, Readable, Writeable};
-use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr, VirtAddr};
+use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr};
 
 use super::GuestAddr;
-use crate::arch::this::cache;
 use crate::board::types::Domain;
-use crate::mm::private;
+use crate::mm::mapcache::{self, Context};
 
 /// The guest cannot read there itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,19 +26,15 @@ pub(super) fn read(domain: &Domain, from: GuestAddr, into: &mut [u8]) -> Result<
     if !memory.contains(frame) {
         return Err(Unreadable);
     }
-    let offset = physical.page_offset();
-    let bytes = (into.len() as u64).min(PAGE_BYTES - offset);
-    let mut windows = private::here();
-    let page = windows.page(frame);
-    let at = VirtAddr::new(page.at().get() + offset);
-    // SAFETY: the page is mapped while `page` lives. Lines that the guest wrote past, with its caches off, are
-    // forgotten, and those that it wrote with them on are written back: what follows reads what it wrote.
-    unsafe { cache::flush(at, bytes) };
-    for (index, byte) in into.iter_mut().take(bytes as usize).enumerate() {
-        // SAFETY: one byte of the mapped page; volatile, as the guest may write it at any time.
-        *byte = unsafe { ((at.get() as usize + index) as *const u8).read_volatile() };
-    }
-    Ok(bytes as usize)
+    let offset = physical.page_offset() as usize;
+    let bytes = into.len().min(PAGE_BYTES as usize - offset);
+    let cache = mapcache::here().enter(Context::Guest { vmid: domain.vmid }).map_err(|_| Unreadable)?;
+    let page = cache.map(frame).map_err(|_| Unreadable)?;
+    // Lines that the guest wrote past, with its caches off, are forgotten, and those that it wrote with them on are
+    // written back: what follows reads what it wrote.
+    page.clean();
+    page.copy_out(offset, &mut into[..bytes]).map_err(|_| Unreadable)?;
+    Ok(bytes)
 }
 
 /// What the guest's tables, both stages, make of its address. Arm ARM, "AT S12E1R", PAR_EL1.

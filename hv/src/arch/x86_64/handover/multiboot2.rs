@@ -1,6 +1,6 @@
 //! The boot information of Multiboot2: a list of tagged records.
 //!
-//! Uses the memory map and the copies of ACPI's root pointer; steps over the rest. Layout: Multiboot2 Specification
+//! Uses the command line, the memory map and the copies of ACPI's root pointer; steps over the rest. Layout: Multiboot2 Specification
 //! version 2.0, "Boot information format".
 
 use core::ops::RangeInclusive;
@@ -17,6 +17,7 @@ const INFO_BYTES: RangeInclusive<u32> = 16..=1 << 20;
 
 /// Tag types.
 const END: u32 = 0;
+const COMMAND_LINE: u32 = 1;
 const MEMORY_MAP: u32 = 6;
 const ACPI_OLD_RSDP: u32 = 14;
 const ACPI_NEW_RSDP: u32 = 15;
@@ -33,6 +34,7 @@ pub(super) fn read(memory: &mut impl PhysicalMemory, at: PhysAddr) -> Result<Han
     }
     let mut ram = None;
     let mut rsdp = None;
+    let mut command_line = None;
     let mut offset = 8;
     while offset + TAG_HEADER_BYTES <= u64::from(total) {
         let tag = behind(at, offset)?;
@@ -43,6 +45,7 @@ pub(super) fn read(memory: &mut impl PhysicalMemory, at: PhysAddr) -> Result<Han
         }
         match kind {
             END => break,
+            COMMAND_LINE => command_line = Some(behind(tag, TAG_HEADER_BYTES)?),
             MEMORY_MAP => ram = Some(memory_map(memory, tag, bytes)?),
             // The newer structure is the better one, whichever comes first.
             ACPI_NEW_RSDP => rsdp = Some(behind(tag, TAG_HEADER_BYTES)?),
@@ -51,7 +54,7 @@ pub(super) fn read(memory: &mut impl PhysicalMemory, at: PhysAddr) -> Result<Han
         }
         offset += u64::from(bytes).next_multiple_of(8);
     }
-    Ok(Handover { ram: ram.ok_or(HandoverError::NoMemoryMap)?, rsdp })
+    Ok(Handover { ram: ram.ok_or(HandoverError::NoMemoryMap)?, rsdp, command_line })
 }
 
 /// The memory map tag: entry_size 8, entry_version 12, entries from 16 (base_addr 0, length 8, type 16).

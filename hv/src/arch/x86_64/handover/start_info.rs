@@ -36,5 +36,6 @@ pub(super) fn read(memory: &mut impl PhysicalMemory, at: PhysAddr) -> Result<Han
         keep_ram(&mut ram, map, (u64_at(&entry, 0), u64_at(&entry, 8), u32_at(&entry, 16)))?;
     }
     let rsdp = Some(u64_at(&info, 32)).filter(|at| *at != 0).map(PhysAddr::new);
-    Ok(Handover { ram, rsdp })
+    let command_line = Some(u64_at(&info, 24)).filter(|at| *at != 0).map(PhysAddr::new);
+    Ok(Handover { ram, rsdp, command_line })
 }

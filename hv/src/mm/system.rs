@@ -1,0 +1,187 @@
+//! The memory system of this board: brought up once, by the boot CPU, before any other CPU has a root.
+//!
+//! Each stage takes what the last one made, so nothing can be used before it is there. Free RAM is what the plan gave to
+//! nobody; nothing is learnt from firmware.
+
+mod report;
+
+use core::fmt;
+
+use paging::{Frame, FrameRange, Level, PAGE_BYTES};
+
+use super::boot_alloc::{BootAllocator, TooManyRanges};
+use super::buddy::{DomainHeap, FeedError};
+use super::directmap::Decision;
+use super::frames::{Arrays, Bank, Frames, Node};
+use super::heap::{Area, Backing, Ground, Heap, Window};
+use super::here::Here;
+use super::pmap::Pmap;
+use super::space::{BootTables, Space, SpaceError};
+use super::this_cpu::ThisCpu;
+use super::vmap::Vmap;
+use crate::board::types::{PhysRegion, RamBank};
+use crate::board::{self, Place};
+use crate::say;
+
+pub use report::Mapped;
+
+/// What is shared by all CPUs.
+#[derive(Debug)]
+pub struct System {
+    /// Every frame that nobody owns.
+    pub domain: DomainHeap,
+    /// Addresses for frames that everybody may see.
+    pub vmap: Vmap,
+    /// The hypervisor's own pages.
+    pub heap: Heap<board::Backing>,
+    tables: u64,
+}
+
+/// Why there is no memory system.
+#[derive(Clone, Copy, Debug)]
+pub enum MemoryError {
+    /// The plan leaves more pieces of free RAM than boot can list.
+    TooManyRanges,
+    /// RAM ran out, and for what.
+    Space(Stage, SpaceError),
+    /// The heap could not take over.
+    Feed(FeedError),
+    /// The fixed pools could not be set aside: blocks missing.
+    Pools(u64),
+}
+
+/// RAM by node.
+static BANKS: [Bank; board::RAM.len()] = {
+    let mut banks = [Bank { frames: FrameRange::new(Frame::new(0), 0), node: Node(0) }; board::RAM.len()];
+    let mut at = 0;
+    while at < banks.len() {
+        banks[at] = Bank { frames: bank_frames(&board::RAM[at]), node: Node(board::RAM[at].node) };
+        at += 1;
+    }
+    banks
+};
+
+/// A stage of boot.
+#[derive(Clone, Copy, Debug)]
+pub enum Stage {
+    /// Records of blocks.
+    Records,
+    /// Global maps.
+    Vmap,
+    /// What the policy needs.
+    Window,
+}
+
+impl From<TooManyRanges> for MemoryError {
+    fn from(_: TooManyRanges) -> Self {
+        Self::TooManyRanges
+    }
+}
+
+/// From free frames to the heap.
+///
+/// # Errors
+/// When the plan leaves too little RAM.
+pub fn bring_up(pmap: &Pmap, decision: Decision) -> Result<System, MemoryError> {
+    let cpu = ThisCpu::new();
+    let mut reach = pmap;
+    let here = &mut Here::new(&cpu, &mut reach);
+    let mut frames = BootAllocator::new(board::RAM.iter().map(bank_frames), board::PHYS_REGIONS.iter().map(taken))?;
+    let mut tables = BootTables::new(&mut frames);
+    let mut space = Space::new(board::BOOT.boot_root);
+    let records = records(here, &mut tables, &mut space)?;
+    let vmap = vmap(here, &mut tables, space)?;
+    let backing = backing(here, &mut tables, space, decision)?;
+    let lent = tables.lent();
+    let mut domain =
+        DomainHeap::new(here, frames, records, space, board::MEMORY.lists.base).map_err(MemoryError::Feed)?;
+    if let Some(blocks) = board::HEAP.fixed_blocks {
+        domain.fix_pools(here, blocks, Node(0)).map_err(MemoryError::Pools)?;
+    }
+    Ok(System { domain, vmap, heap: Heap::new(backing), tables: lent })
+}
+
+fn records(
+    here: &mut Here<'_, ThisCpu, &Pmap>,
+    tables: &mut BootTables<'_>,
+    space: &mut Space,
+) -> Result<Frames, MemoryError> {
+    let arrays = Arrays { blocks: board::MEMORY.block_records.base, frames: board::MEMORY.frame_records.base };
+    Frames::new(here, tables, space, arrays, &BANKS).map_err(|error| MemoryError::Space(Stage::Records, error))
+}
+
+fn vmap(here: &mut Here<'_, ThisCpu, &Pmap>, tables: &mut BootTables<'_>, space: Space) -> Result<Vmap, MemoryError> {
+    let window = &board::MEMORY.vmap;
+    Vmap::new(here, tables, space, window.base, window.bytes / PAGE_BYTES)
+        .map_err(|error| MemoryError::Space(Stage::Vmap, error))
+}
+
+fn backing(
+    here: &mut Here<'_, ThisCpu, &Pmap>,
+    tables: &mut BootTables<'_>,
+    space: Space,
+    decision: Decision,
+) -> Result<board::Backing, MemoryError> {
+    let ram = board::DIRECTMAP_RAM.each_ref().map(|range| range.frames());
+    let area = &board::MEMORY.heap;
+    let ground = Ground {
+        space,
+        window: Window { base: board::DIRECTMAP.base, first: Frame::new(0) },
+        ram: &ram,
+        area: Area { base: area.base, slots: area.bytes / Level::L2.entry_bytes() },
+        leaves: board::HEAP.mapped_by,
+    };
+    board::Backing::begin(here, tables, &ground, decision.policy())
+        .map_err(|error| MemoryError::Space(Stage::Window, error))
+}
+
+const fn bank_frames(bank: &RamBank) -> FrameRange {
+    FrameRange::new(Frame::containing(bank.base), bank.bytes / PAGE_BYTES)
+}
+
+fn taken(region: &PhysRegion) -> FrameRange {
+    let first = Frame::containing(region.base);
+    let end = (region.base.get() + region.bytes).div_ceil(PAGE_BYTES);
+    FrameRange::new(first, end - first.number())
+}
+
+impl System {
+    /// Says what there is.
+    pub fn announce(&self) {
+        let counts = self.domain.counts();
+        say!(
+            "memory: {} MiB free, {} tables from boot, {} from the heap",
+            mib(counts.free),
+            self.tables,
+            counts.tables
+        );
+    }
+}
+
+fn mib(frames: u64) -> u64 {
+    (frames * PAGE_BYTES) >> 20
+}
+
+impl fmt::Display for MemoryError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyRanges => {
+                let at = Place(board::RAM[0].from);
+                write!(out, "memory.bank ({at}): reservations cut RAM into too many pieces")
+            }
+            Self::Space(stage, error) => {
+                let (what, at) = match stage {
+                    Stage::Records => ("records of memory", board::MEMORY.block_records.from),
+                    Stage::Vmap => ("layout.vmap", board::MEMORY.vmap.from),
+                    Stage::Window => ("directmap.policy", board::DIRECTMAP.from),
+                };
+                write!(out, "{what} ({}): {error}", Place(at))
+            }
+            Self::Feed(error) => write!(out, "memory.bank ({}): {error}", Place(board::RAM[0].from)),
+            Self::Pools(missing) => {
+                let at = Place(board::HEAP.pools_from);
+                write!(out, "heap.size ({at}): {missing} blocks of 2 MiB are missing")
+            }
+        }
+    }
+}
