@@ -32,9 +32,10 @@ pub fn start(handoff: this::Handoff) -> ! {
         retired.maps
     );
     let cache = mm::mapcache::init(&retired);
+    memory.say_mapped();
+    memory.share(&cache);
     smp::arrived(CpuIndex::BOOT);
     smp::start_all(roots, cache).unwrap_or_else(|(cpu, error)| stop(&smp::Missing(cpu, error)));
-    memory.say_mapped();
     domain::run(domains)
 }
 

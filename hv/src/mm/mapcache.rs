@@ -33,7 +33,7 @@ use slots::{NOTHING, Slot, SlotNumber, SlotSet};
 pub use context::{Context, Owner, Refused, View};
 pub use ledger::{Figures, Leaked, Moment};
 pub use mapped::{Mapped, OutsidePage};
-pub use own::{Cache, Ready, here, init, init_secondary};
+pub use own::{Cache, OwnView, Ready, here, init, init_secondary};
 
 /// Entries of the hash from frames to slots; a power of two.
 const HINTS: usize = 32;

@@ -8,6 +8,8 @@ mod report;
 use core::fmt;
 
 use paging::{Frame, FrameRange, Level, PAGE_BYTES};
+use spin::Once;
+use spin::mutex::TicketMutex;
 
 use super::boot_alloc::{BootAllocator, TooManyRanges};
 use super::buddy::{DomainHeap, FeedError};
@@ -15,12 +17,14 @@ use super::directmap::Decision;
 use super::frames::{Arrays, Bank, Frames, Node};
 use super::heap::{Area, Backing, Ground, Heap, Window};
 use super::here::Here;
+use super::mapcache::{self, Context, OwnView, Ready};
 use super::pmap::Pmap;
-use super::space::{BootTables, Space, SpaceError};
+use super::space::{BootTables, LeafSize, Space, SpaceError};
 use super::this_cpu::ThisCpu;
 use super::vmap::Vmap;
 use crate::board::types::{PhysRegion, RamBank};
 use crate::board::{self, Place};
+use crate::image::{self, Slack};
 use crate::say;
 
 pub use report::Mapped;
@@ -35,6 +39,27 @@ pub struct System {
     /// The hypervisor's own pages.
     pub heap: Heap<board::Backing>,
     tables: u64,
+    /// Pages of the image's extents that were given back.
+    slack: u64,
+}
+
+/// The memory system, once the boot CPU has handed it over.
+static SHARED: Once<TicketMutex<System>> = Once::new();
+
+impl System {
+    /// Every CPU may use it from now on.
+    pub fn share(self, _cache: &Ready) {
+        SHARED.call_once(|| TicketMutex::new(self));
+    }
+}
+
+/// Runs `body` with the memory system, alone, on behalf of no domain. Whoever holds a page of the map cache may call
+/// this; who is in it already may not.
+pub fn with<R>(body: impl FnOnce(&mut System, &mut Here<'_, ThisCpu, OwnView>) -> R) -> R {
+    let cpu = ThisCpu::new();
+    let mut reach = mapcache::here().enter(Context::Idle).expect("an idle context acts for whoever is loaded");
+    let mut system = SHARED.get().expect("boot shares it before another CPU runs").lock();
+    body(&mut system, &mut Here::new(&cpu, &mut reach))
 }
 
 /// Why there is no memory system.
@@ -64,6 +89,8 @@ static BANKS: [Bank; board::RAM.len()] = {
 /// A stage of boot.
 #[derive(Clone, Copy, Debug)]
 pub enum Stage {
+    /// What sections leave of their extents.
+    Slack,
     /// Records of blocks.
     Records,
     /// Global maps.
@@ -89,6 +116,7 @@ pub fn bring_up(pmap: &Pmap, decision: Decision) -> Result<System, MemoryError> 
     let mut frames = BootAllocator::new(board::RAM.iter().map(bank_frames), board::PHYS_REGIONS.iter().map(taken))?;
     let mut tables = BootTables::new(&mut frames);
     let mut space = Space::new(board::BOOT.boot_root);
+    let slack = give_slack(here, &mut tables, &mut space)?;
     let records = records(here, &mut tables, &mut space)?;
     let vmap = vmap(here, &mut tables, space)?;
     let backing = backing(here, &mut tables, space, decision)?;
@@ -98,7 +126,26 @@ pub fn bring_up(pmap: &Pmap, decision: Decision) -> Result<System, MemoryError> 
     if let Some(blocks) = board::HEAP.fixed_blocks {
         domain.fix_pools(here, blocks, Node(0)).map_err(MemoryError::Pools)?;
     }
-    Ok(System { domain, vmap, heap: Heap::new(backing), tables: lent })
+    Ok(System { domain, vmap, heap: Heap::new(backing), tables: lent, slack })
+}
+
+/// Unmaps what the image's sections leave of their extents: it is free RAM from here on. Returns how many pages.
+fn give_slack(
+    here: &mut Here<'_, ThisCpu, &Pmap>,
+    tables: &mut BootTables<'_>,
+    space: &mut Space,
+) -> Result<u64, MemoryError> {
+    let mut pages = 0;
+    for section in &board::SECTIONS {
+        let Slack { at, frames } = image::slack(section);
+        if !frames.is_empty() {
+            space
+                .unmap(here, tables, LeafSize::Page, at, frames)
+                .map_err(|error| MemoryError::Space(Stage::Slack, error))?;
+            pages += frames.frames;
+        }
+    }
+    Ok(pages)
 }
 
 fn records(
@@ -139,8 +186,12 @@ const fn bank_frames(bank: &RamBank) -> FrameRange {
     FrameRange::new(Frame::containing(bank.base), bank.bytes / PAGE_BYTES)
 }
 
+/// What an owner has of its range: sections of the image do not keep their slack.
 fn taken(region: &PhysRegion) -> FrameRange {
     let first = Frame::containing(region.base);
+    if let Some(section) = board::SECTIONS.iter().find(|section| section.base == region.base) {
+        return FrameRange::between(first, image::slack(section).frames.first);
+    }
     let end = (region.base.get() + region.bytes).div_ceil(PAGE_BYTES);
     FrameRange::new(first, end - first.number())
 }
@@ -171,6 +222,7 @@ impl fmt::Display for MemoryError {
             }
             Self::Space(stage, error) => {
                 let (what, at) = match stage {
+                    Stage::Slack => ("layout.image", board::SECTIONS[0].from),
                     Stage::Records => ("records of memory", board::MEMORY.block_records.from),
                     Stage::Vmap => ("layout.vmap", board::MEMORY.vmap.from),
                     Stage::Window => ("directmap.policy", board::DIRECTMAP.from),

@@ -7,7 +7,7 @@
 
 use paging::{Table, VirtAddr};
 
-use super::{Area, Exhaustion, MapCache};
+use super::{Area, Exhaustion, MapCache, View};
 use crate::arch::this;
 use crate::board::{CPU_FRAMES, PRIVATE, RETENTION};
 use crate::mm::pmap::Retired;
@@ -15,6 +15,9 @@ use crate::mm::this_cpu::ThisCpu;
 
 /// The board's.
 pub type Cache = MapCache<'static, ThisCpu, { PRIVATE.mapcache_slots as usize }>;
+
+/// The calling CPU's cache as one context sees it.
+pub type OwnView = View<'static, ThisCpu, { PRIVATE.mapcache_slots as usize }>;
 
 const _: () = assert!(size_of::<Cache>() as u64 <= PRIVATE.scratch_bytes, "layout.mapcache.slots-per-cpu");
 const _: () = assert!(PRIVATE.scratch.get().is_multiple_of(align_of::<Cache>() as u64), "pages are aligned");

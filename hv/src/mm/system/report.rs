@@ -44,7 +44,7 @@ impl System {
         let aliases = 2;
         let kept = self.domain.kept();
         Mapped {
-            image: pages(all) - tables,
+            image: pages(all) - tables - self.slack,
             tables,
             private: pages(PRIVATE.stack_bytes + PRIVATE.scratch_bytes) + aliases,
             fixmap: 1,
