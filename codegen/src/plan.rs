@@ -154,7 +154,7 @@ fn assemble(
         private: map.private,
         memory,
         directmap: mappings::has_window(board).then_some(map.slots.directmap),
-        directmap_ram: mappings::directmap_ram(board, draft.footprint),
+        directmap_ram: mappings::directmap_ram(board, draft.footprint, trampoline),
         fixed: map.fixed,
         manifest: draft.manifest,
         sections: draft.sections,

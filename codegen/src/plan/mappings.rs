@@ -81,7 +81,7 @@ impl Placed<'_> {
     fn directmap(&self) -> Vec<Mapping> {
         match (self.board.directmap.value, self.board.directmap_choice.value) {
             (DirectmapPolicy::None | DirectmapPolicy::OnDemand, _) | (_, PolicyChoice::AtBoot) => Vec::new(),
-            (DirectmapPolicy::Full, PolicyChoice::Fixed) => directmap_ram(self.board, self.footprint)
+            (DirectmapPolicy::Full, PolicyChoice::Fixed) => directmap_ram(self.board, self.footprint, self.trampoline)
                 .into_iter()
                 .filter_map(|frames| {
                     let at = self.map.slots.directmap.checked_add(frames.first.address().get())?;
@@ -133,18 +133,18 @@ pub(super) fn has_window(board: &Board) -> bool {
     }
 }
 
-/// RAM as the directmap may show it: banks less the footprint, which would be writable twice, rounded up to blocks, and
-/// less no-map and hole reservations.
-pub(super) fn directmap_ram(board: &Board, footprint: FrameRange) -> Vec<FrameRange> {
+/// RAM as the directmap may show it: banks less the footprint, which would be writable twice, rounded up to blocks, less
+/// the trampoline, which is executed, and less no-map and hole reservations.
+pub(super) fn directmap_ram(board: &Board, footprint: FrameRange, trampoline: Option<Frame>) -> Vec<FrameRange> {
     if !has_window(board) {
         return Vec::new();
     }
     let frames =
         |range: Range<PhysAddr>| FrameRange::between(Frame::containing(range.start), Frame::containing(range.end));
-    directmap_ranges(board, footprint).into_iter().map(frames).collect()
+    directmap_ranges(board, footprint, trampoline).into_iter().map(frames).collect()
 }
 
-fn directmap_ranges(board: &Board, footprint: FrameRange) -> Vec<Range<PhysAddr>> {
+fn directmap_ranges(board: &Board, footprint: FrameRange, trampoline: Option<Frame>) -> Vec<Range<PhysAddr>> {
     let mut cuts: Vec<Range<PhysAddr>> = board
         .memory
         .reserved
@@ -157,6 +157,7 @@ fn directmap_ranges(board: &Board, footprint: FrameRange) -> Vec<Range<PhysAddr>
         .collect();
     let own = addresses(footprint);
     cuts.push(own.start..PhysAddr::new(own.end.get().next_multiple_of(BLOCK_BYTES)));
+    cuts.extend(trampoline.map(|frame| addresses(FrameRange::new(frame, 1))));
     cuts.sort_by_key(|cut| cut.start);
     let mut ranges = Vec::new();
     for bank in &board.memory.banks {

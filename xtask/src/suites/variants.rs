@@ -21,7 +21,8 @@ const BASE: &str = "qemu-arm64";
 pub(super) struct Variant {
     /// What differs, in a phrase.
     pub(super) what: &'static str,
-    name: &'static str,
+    name: String,
+    base: &'static str,
     text: String,
 }
 
@@ -36,23 +37,29 @@ pub(super) struct Mismatch {
 }
 
 impl Variant {
-    pub(super) fn new(name: &'static str, what: &'static str, text: &str) -> Self {
-        let text = format!("schema = 1\nbase = \"{BASE}.toml\"\n\n[platform]\nname = \"{name}\"\n\n{text}");
-        Self { what, name, text }
+    /// A variant of the board that is tried first.
+    pub(super) fn new(name: &str, what: &'static str, text: &str) -> Self {
+        Self::of(BASE, name, what, text)
+    }
+
+    /// A variant of a shipped board.
+    pub(super) fn of(base: &'static str, name: &str, what: &'static str, text: &str) -> Self {
+        let text = format!("schema = 1\nbase = \"{base}.toml\"\n\n[platform]\nname = \"{name}\"\n\n{text}");
+        Self { what, name: name.to_owned(), base, text }
     }
 
     /// Writes it, and the board it inherits from, under the build folder.
     pub(super) fn write(&self, project: &Project) -> Result<BoardFile, Failure> {
         let folder = project.target().join("variants");
         std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
-        let original = project.root().join(boards::resolve_one(project, project.root(), BASE)?.path);
+        let original = project.root().join(boards::resolve_one(project, project.root(), self.base)?.path);
         let base = std::fs::read_to_string(&original).map_err(|error| Failure::file("read", &original, &error))?;
         let path = folder.join(format!("{}.toml", self.name));
-        for (path, text) in [(&folder.join(format!("{BASE}.toml")), &base), (&path, &self.text)] {
+        for (path, text) in [(&folder.join(format!("{}.toml", self.base)), &base), (&path, &self.text)] {
             std::fs::write(path, text).map_err(|error| Failure::file("write", path, &error))?;
         }
         let path = path.strip_prefix(project.root()).map_or(path.clone(), Path::to_path_buf);
-        Ok(BoardFile { name: self.name.to_owned(), path, place: Place::Elsewhere })
+        Ok(BoardFile { name: self.name.clone(), path, place: Place::Elsewhere })
     }
 }
 
