@@ -90,8 +90,10 @@ fn next() -> ! {
     power::off()
 }
 
-/// The map cache forgets the domain before, and serves this one. The domain slot itself stays empty.
+/// The map cache forgets the domain before, and serves this one; the stack forgets what was done for it. The domain slot
+/// itself stays empty.
 fn loaded(owner: Owner) {
+    this::stack::wipe();
     let Ok(()) = mapcache::here().switch(owner, || Ok::<(), Infallible>(()));
 }
 

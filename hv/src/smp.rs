@@ -2,6 +2,7 @@
 //!
 //! Roots are complete before the first start; none is written here afterwards.
 
+use core::convert::Infallible;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use crate::arch::this;
 use crate::board::types::CpuFrames;
 use crate::board::{self, Place, tables};
 use crate::cpu::CpuIndex;
-use crate::mm::mapcache::Ready;
+use crate::mm::mapcache::{self, Owner, Ready};
 use crate::mm::pmap::Pmap;
 use crate::say;
 
@@ -52,6 +53,23 @@ pub fn build_roots(pmap: &Pmap) -> Roots {
 /// Starts each other CPU and waits until it has arrived. PMAP is gone, so nobody maps for two.
 pub fn start_all(_roots: Roots, _cache: Ready) -> Result<(), (CpuIndex, StartError)> {
     CpuIndex::secondaries().try_for_each(|cpu| start(cpu).map_err(|error| (cpu, error)))
+}
+
+/// Waits until a CPU that was told to leave has left, then starts it again: on the same root, with the same stack, and an
+/// empty map cache. Nothing was allocated for it, so there is nothing to give back.
+pub fn restart(cpu: CpuIndex) -> Result<(), StartError> {
+    if !(0..PATIENCE_ITERATIONS).any(|_| this::smp::is_off(cpu)) {
+        return Err(StartError::Silent);
+    }
+    ARRIVED[cpu.get()].store(false, Ordering::Relaxed);
+    start(cpu)
+}
+
+/// The calling CPU leaves. Its map cache holds nothing of anybody then, and its stack nothing but this.
+pub fn leave() -> ! {
+    let Ok(()) = mapcache::here().switch(Owner::Nobody, || Ok::<(), Infallible>(()));
+    this::stack::wipe();
+    this::smp::leave()
 }
 
 fn start(cpu: CpuIndex) -> Result<(), StartError> {

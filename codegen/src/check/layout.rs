@@ -14,8 +14,9 @@ use crate::schema::{
 const ENTRIES: u64 = 512;
 /// A walk holds one table of each level.
 const PMAP_LEAST: u32 = Level::ALL.len() as u32;
-/// Guards and table aliases beside stack, scratch pages and map cache: below, above, two aliases, one more guard.
-const PRIVATE_FIXED: u64 = 6;
+/// Guards and table aliases beside stack, scratch pages and map cache: below, above, three aliases, one more guard, and
+/// one above.
+const PRIVATE_FIXED: u64 = 7;
 /// Most pages at once: whoever builds a guest's tables holds one a level and one to copy through, and so may an interrupt
 /// on top of it.
 const MAPCACHE_LEAST: u32 = 2 * (Level::ALL.len() as u32 + 1);

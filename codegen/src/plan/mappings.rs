@@ -72,6 +72,7 @@ impl Placed<'_> {
             ("stack", area.stack, stack),
             ("scrub table", area.scrub_table, FrameRange::new(frames.private_l2, 1)),
             ("map cache table", area.mapcache_table, FrameRange::new(frames.private_l3, 1)),
+            ("root table", area.root_table, FrameRange::new(frames.root, 1)),
             ("scratch", area.scratch, FrameRange::new(frames.scratch, area.scratch_bytes / PAGE_BYTES)),
         ];
         pages.into_iter().filter_map(|(name, at, frames)| boot_cpu(name, at, frames, DATA))

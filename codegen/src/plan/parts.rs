@@ -193,6 +193,8 @@ pub struct PrivateArea {
     pub scrub_table: VirtAddr,
     /// Alias of the CPU's own level-3 table.
     pub mapcache_table: VirtAddr,
+    /// Alias of the CPU's own root.
+    pub root_table: VirtAddr,
 }
 
 /// Addresses set aside; frames come as they are needed.

@@ -168,6 +168,7 @@ impl VirtualMap {
             guard("guard above stack", stack_end, area.scrub_table, stack_from),
             region("scrub table", area.scrub_table, PAGE_BYTES, Access::ReadWrite, Origin::Default),
             region("map cache table", area.mapcache_table, PAGE_BYTES, Access::ReadWrite, cache_from),
+            region("root table", area.root_table, PAGE_BYTES, Access::ReadWrite, Origin::Default),
             region("scratch", area.scratch, area.scratch_bytes, Access::ReadWrite, cache_from),
             guard("guard below map cache", scratch_end, area.mapcache, cache_from),
             region("map cache", area.mapcache, cache_bytes, Access::Window, cache_from),
@@ -297,23 +298,24 @@ fn fixed_slots(board: &Board, windows: VirtAddr) -> (FixedSlots, u32) {
     (fixed, u32::try_from(used).unwrap_or(u32::MAX))
 }
 
-/// Guard, stack, guard, two aliases, scratch pages, guard, map cache; behind them the scrub window.
+/// Guard, stack, guard, three aliases, scratch pages, guard, map cache; behind them the scrub window.
 fn private_area(board: &Board, slots: &Slots) -> PrivateArea {
     let stack = &board.layout.stack_bytes;
     let cache = &board.layout.mapcache_slots;
     let aliases = 1 + stack.value / PAGE_BYTES + 1;
     let scratch_pages = Layout::scratch_pages(cache.value);
-    let mapcache = aliases + 2 + scratch_pages + 1;
+    let mapcache = aliases + 3 + scratch_pages + 1;
     PrivateArea {
         stack: page(slots.private, 1),
         stack_bytes: stack.value,
-        scratch: page(slots.private, aliases + 2),
+        scratch: page(slots.private, aliases + 3),
         scratch_bytes: scratch_pages * PAGE_BYTES,
         mapcache: page(slots.private, mapcache),
         mapcache_slots: cache.value,
         scrub: page(slots.private, ENTRIES),
         scrub_table: page(slots.private, aliases),
         mapcache_table: page(slots.private, aliases + 1),
+        root_table: page(slots.private, aliases + 2),
     }
 }
 

@@ -163,6 +163,7 @@ fn windows(plan: &Plan) -> TokenStream {
     let (mapcache, slots) = (virtual_address(area.mapcache), count(area.mapcache_slots));
     let (scrub, scrub_table) = (virtual_address(area.scrub), virtual_address(area.scrub_table));
     let mapcache_table = virtual_address(area.mapcache_table);
+    let root_table = virtual_address(area.root_table);
     let (scratch, scratch_bytes) = (virtual_address(area.scratch), hex(area.scratch_bytes));
     quote! {
         #[doc = " Pages mapped for good, then slots that are free at run time."]
@@ -184,6 +185,7 @@ fn windows(plan: &Plan) -> TokenStream {
             scrub: #scrub,
             scrub_table: #scrub_table,
             mapcache_table: #mapcache_table,
+            root_table: #root_table,
         };
     }
 }

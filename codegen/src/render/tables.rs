@@ -192,6 +192,7 @@ fn cpu_private_l3(plan: &Plan) -> TokenStream {
     });
     let scrub = store(area.scrub_table, 0, quote!(frames.private_l2));
     let cache = store(area.mapcache_table, 0, quote!(frames.private_l3));
+    let root = store(area.root_table, 0, quote!(frames.root));
     let scratch = (0..area.scratch_bytes / PAGE_BYTES).map(|page| {
         let number = count(page);
         store(area.scratch, page, quote!(frames.scratch.add(#number)))
@@ -202,6 +203,7 @@ fn cpu_private_l3(plan: &Plan) -> TokenStream {
             #(#stack)*
             #scrub
             #cache
+            #root
             #(#scratch)*
         }
     }

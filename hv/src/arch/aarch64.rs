@@ -13,6 +13,7 @@ pub mod power;
 mod psci;
 mod registers;
 pub mod smp;
+pub mod stack;
 pub mod syndrome;
 pub mod tlb;
 mod vectors;

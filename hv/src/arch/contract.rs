@@ -65,6 +65,14 @@ const _: unsafe fn(VirtAddr, u64) = this::cache::flush;
 /// Starts one secondary: its root is complete; it arrives in `boot::start_secondary`.
 const _: fn(CpuIndex) -> Result<(), StartError> = this::smp::start;
 
+/// Stops the calling CPU for good, or until it is started again.
+const _: fn() -> ! = this::smp::leave;
+/// Whether a CPU that was told to leave has left.
+const _: fn(CpuIndex) -> bool = this::smp::is_off;
+
+/// Zeroes the part of this CPU's stack that no frame uses.
+const _: fn() = this::stack::wipe;
+
 /// Asks the firmware to switch the machine off; returns where the board does it by a register.
 const _: fn() = this::power::firmware_off;
 

@@ -111,6 +111,12 @@ pub mod cache {
     pub unsafe fn flush(_at: VirtAddr, _bytes: u64) {}
 }
 
+/// The test's own stack stays.
+pub mod stack {
+    /// Wipes nothing.
+    pub fn wipe() {}
+}
+
 /// No other processor.
 pub mod smp {
     use crate::cpu::CpuIndex;
@@ -119,6 +125,16 @@ pub mod smp {
     /// None arrives.
     pub fn start(_cpu: CpuIndex) -> Result<(), StartError> {
         Err(StartError::Silent)
+    }
+
+    /// A test that gets here has failed.
+    pub fn leave() -> ! {
+        panic!("the machine is off")
+    }
+
+    /// None ever ran.
+    pub fn is_off(_cpu: CpuIndex) -> bool {
+        true
     }
 }
 

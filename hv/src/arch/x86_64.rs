@@ -33,6 +33,8 @@ pub mod firmware;
 #[cfg(bare)]
 pub mod smp;
 #[cfg(bare)]
+pub mod stack;
+#[cfg(bare)]
 pub mod guest;
 #[cfg(bare)]
 pub mod power;

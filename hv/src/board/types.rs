@@ -177,6 +177,8 @@ pub struct PrivateArea {
     pub scrub_table: VirtAddr,
     /// Alias of this CPU's own table that holds the map cache's leaves (level 3), writable.
     pub mapcache_table: VirtAddr,
+    /// Alias of this CPU's own root, writable: only the domain slot's entry changes.
+    pub root_table: VirtAddr,
 }
 
 /// Frames that belong to one CPU, all planned.

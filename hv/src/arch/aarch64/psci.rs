@@ -1,4 +1,4 @@
-//! Calls to the firmware below: start a CPU, switch the machine off.
+//! Calls to the firmware below: start a CPU, stop it, switch the machine off.
 //!
 //! Source: Arm Power State Coordination Interface (DEN 0022), "Function prototypes"; SMC Calling Convention (DEN 0028),
 //! "SMC and HVC argument passing".
@@ -12,6 +12,13 @@ use core::arch::asm;
 pub(super) const SYSTEM_OFF: u64 = 0x8400_0008;
 /// CPU_ON, 64-bit.
 const CPU_ON: u64 = 0xc400_0003;
+
+/// CPU_OFF.
+const CPU_OFF: u64 = 0x8400_0002;
+/// AFFINITY_INFO, 64-bit.
+const AFFINITY_INFO: u64 = 0xc400_0004;
+/// What AFFINITY_INFO says of a core that is off. "AFFINITY_INFO", "Return codes".
+pub(super) const OFF: i64 = 1;
 
 /// How the firmware is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +34,16 @@ pub(super) fn cpu_on(conduit: Conduit, target: u64, entry: u64, context: u64) ->
     call(conduit, [CPU_ON, target, entry, context])
 }
 
+/// Stops the calling CPU; returns where the firmware does not.
+pub(super) fn cpu_off(conduit: Conduit) {
+    call(conduit, [CPU_OFF, 0, 0, 0]);
+}
+
+/// Whether the CPU with affinity `target` is on (0), off (1) or on its way (2); negative where the firmware cannot say.
+pub(super) fn affinity_info(conduit: Conduit, target: u64) -> i64 {
+    call(conduit, [AFFINITY_INFO, target, 0, 0])
+}
+
 /// Switches the machine off; returns where the firmware does not.
 pub(super) fn system_off(conduit: Conduit) {
     call(conduit, [SYSTEM_OFF, 0, 0, 0]);
@@ -36,7 +53,7 @@ macro_rules! leave {
     ($instruction:literal, $arguments:ident) => {{
         let result: u64;
         // SAFETY: the firmware follows the calling convention: x0 to x17 may change, everything else is kept. Memory
-        // is touched by neither of the two functions called here; no `nomem` all the same, as another CPU runs after.
+        // is touched by none of the functions called here; no `nomem` all the same, as another CPU runs after.
         unsafe {
             asm!(
                 $instruction,

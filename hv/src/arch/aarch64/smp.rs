@@ -1,21 +1,36 @@
-//! Starting another CPU through PSCI.
+//! Starting and stopping CPUs through PSCI.
 //!
 //! Its root is complete before; it enters through the turn-on root and finds its own in `entry`.
 
-use super::entry;
 use super::psci::{self, Conduit};
+use super::{cpu, entry};
 use crate::board::types::EnableMethod;
 use crate::board::{CPUS, ENABLE};
 use crate::cpu::CpuIndex;
 use crate::smp::StartError;
 
+const CONDUIT: Option<Conduit> = match ENABLE {
+    EnableMethod::PsciSmc => Some(Conduit::Smc),
+    EnableMethod::PsciHvc => Some(Conduit::Hvc),
+    EnableMethod::Sipi { .. } | EnableMethod::None => None,
+};
+
 /// CPU_ON; arrives in `boot::start_secondary`.
 pub fn start(cpu: CpuIndex) -> Result<(), StartError> {
-    let conduit = match ENABLE {
-        EnableMethod::PsciSmc => Conduit::Smc,
-        EnableMethod::PsciHvc => Conduit::Hvc,
-        EnableMethod::Sipi { .. } | EnableMethod::None => return Err(StartError::Silent),
-    };
+    let Some(conduit) = CONDUIT else { return Err(StartError::Silent) };
     let code = psci::cpu_on(conduit, CPUS[cpu.get()].id, entry::secondary().get(), cpu.get() as u64);
     if code == 0 { Ok(()) } else { Err(StartError::Refused(code)) }
+}
+
+/// CPU_OFF. Caches are the firmware's to clean. DEN 0022, "CPU_OFF".
+pub fn leave() -> ! {
+    if let Some(conduit) = CONDUIT {
+        psci::cpu_off(conduit);
+    }
+    cpu::park()
+}
+
+/// AFFINITY_INFO says that the CPU is off.
+pub fn is_off(cpu: CpuIndex) -> bool {
+    CONDUIT.is_some_and(|conduit| psci::affinity_info(conduit, CPUS[cpu.get()].id) == psci::OFF)
 }

@@ -15,6 +15,7 @@ use super::ipi::{ApicId, Command};
 use super::{apic, cpu, per_cpu};
 use crate::board::types::EnableMethod;
 use crate::board::{CPUS, ENABLE};
+use crate::cpu::CpuIndex;
 
 /// Requests made so far.
 static REQUESTED: AtomicU64 = AtomicU64::new(0);
@@ -30,6 +31,16 @@ pub(super) fn join() {
     own.answered.store(REQUESTED.load(Ordering::SeqCst), Ordering::SeqCst);
     own.online.store(true, Ordering::SeqCst);
     forget();
+}
+
+/// The calling processor takes no part from now on; it touches no memory any more.
+pub(super) fn quit() {
+    per_cpu::own().online.store(false, Ordering::SeqCst);
+}
+
+/// Whether a processor takes part.
+pub(super) fn is_online(cpu: CpuIndex) -> bool {
+    per_cpu::all().any(|(at, own)| at == cpu && own.online.load(Ordering::SeqCst))
 }
 
 /// Forgets what this processor was asked to forget; false where nobody asked.

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use paging::{HostAccess, HostAttributes, Memory, PAGE_BYTES, VirtAddr};
 
 use super::ipi::{ApicId, Command};
-use super::{apic, cpu};
+use super::{apic, cpu, shootdown};
 use crate::board::types::EnableMethod;
 use crate::board::{BOOT, CPU_FRAMES, CPUS, ENABLE, FIXMAP, FIXMAP_FREE};
 use crate::cpu::CpuIndex;
@@ -106,4 +106,15 @@ fn place_trampoline() {
     // planner keeps out of every other use and boot has checked to be RAM.
     unsafe { core::ptr::copy_nonoverlapping(from, to.get() as *mut u8, bytes) };
     fixmap.clear(slot);
+}
+
+/// Takes no part in shoot-downs any more, and waits for the INIT of the next start.
+pub fn leave() -> ! {
+    shootdown::quit();
+    cpu::park()
+}
+
+/// Whether the processor takes no part in shoot-downs.
+pub fn is_off(cpu: CpuIndex) -> bool {
+    !shootdown::is_online(cpu)
 }

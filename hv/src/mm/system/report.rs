@@ -41,7 +41,7 @@ impl System {
         let pages = |bytes: u64| bytes / PAGE_BYTES;
         let all: u64 = SECTIONS.iter().map(|section| section.bytes).sum();
         let tables = board::tables::TABLES as u64;
-        let aliases = 2;
+        let aliases = 3;
         let kept = self.domain.kept();
         Mapped {
             image: pages(all) - tables - self.slack,
