@@ -3,6 +3,7 @@
 //! Reads the tree and says what breaks a rule; changes nothing. What was not read was not checked, so the report
 //! counts files, and an empty tree is a finding.
 
+mod roots;
 mod rust;
 mod text;
 mod tree;
@@ -77,6 +78,7 @@ pub fn check_tree(tree: &Tree) -> Report {
         text::check(file, &mut report.findings);
         if file.is_rust() {
             report.rust_files += 1;
+            roots::check(file, &mut report.findings);
             if !file.is_generated() {
                 rust::check(file, tree, &mut report.findings);
             }
