@@ -3,7 +3,7 @@
 //! Two implementors: the architecture, and the simulated machine of host tests. Never decides what is mapped; knows
 //! nothing of tables beyond the format of their entries.
 
-use paging::{Format, HostAttributes, VirtAddr};
+use paging::{Format, Frame, HostAttributes, VirtAddr};
 
 use crate::cpu::CpuIndex;
 use crate::mm::entry::Watch;
@@ -48,6 +48,12 @@ pub trait Machine {
 
     /// Runs `body` with interrupts masked on this CPU, then restores what was before. Nests.
     fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R;
+
+    /// Where `frame` is mapped for good under the policy `full`; never anywhere under another.
+    #[inline(always)]
+    fn shown(&self, _frame: Frame) -> Option<VirtAddr> {
+        None
+    }
 
     /// Reads the aligned 8 bytes at `at`, once, through this CPU's translation.
     fn load(&self, at: VirtAddr) -> u64;

@@ -6,6 +6,9 @@
 mod tests;
 
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use paging::{Frame, FrameRange, Level, PAGE_BYTES, VirtAddr};
 
 use crate::board::types::BootOption;
 use crate::board::{self, Place};
@@ -94,6 +97,41 @@ impl Decision {
         self.policy
     }
 }
+
+/// Whether the window was populated at boot, where the file leaves that to the command line.
+static POPULATED: AtomicBool = AtomicBool::new(false);
+
+/// The window shows all RAM that it may from now on.
+pub(super) fn populated() {
+    POPULATED.store(true, Ordering::Relaxed);
+}
+
+/// Where the window shows a frame. Reservations that may not be mapped are nobody's, so nobody asks for one; the image
+/// and what was planned behind it are not shown.
+#[inline(always)]
+pub fn shown(frame: Frame) -> Option<VirtAddr> {
+    let populated = match (board::DIRECTMAP.option, board::DIRECTMAP.policy) {
+        (BootOption::Fixed, Policy::Full) => true,
+        (BootOption::Fixed, Policy::OnDemand | Policy::None) => false,
+        (BootOption::AtBoot, _) => POPULATED.load(Ordering::Relaxed),
+    };
+    let apart = frame.number().wrapping_sub(FOOTPRINT.first.number()) >= FOOTPRINT.frames;
+    (populated && apart && frame < RAM_END)
+        .then(|| VirtAddr::new(board::DIRECTMAP.base.get() + frame.number() * PAGE_BYTES))
+}
+
+/// The image and what was planned behind it, whole blocks as the window leaves them out.
+const FOOTPRINT: FrameRange = {
+    let first = Frame::containing(board::BOOT.load);
+    FrameRange::new(first, board::BOOT.footprint_bytes.next_multiple_of(BLOCK_BYTES) / PAGE_BYTES)
+};
+const BLOCK_BYTES: u64 = Level::L2.entry_bytes();
+
+/// The frame behind the highest bank.
+const RAM_END: Frame = {
+    let last = &board::RAM[board::RAM.len() - 1];
+    Frame::new((last.base.get() + last.bytes) / PAGE_BYTES)
+};
 
 /// True means `full`; false the file's policy, or `on-demand` where that is `full`; nothing the file's policy.
 fn decide(file: Policy, wish: Option<Wish>) -> Policy {

@@ -13,9 +13,9 @@ use spin::mutex::TicketMutex;
 
 use super::boot_alloc::{BootAllocator, TooManyRanges};
 use super::buddy::{DomainHeap, FeedError};
-use super::directmap::Decision;
+use super::directmap::{self, Decision};
 use super::frames::{Arrays, Bank, Frames, Node};
-use super::heap::{Area, Backing, Ground, Heap, Window};
+use super::heap::{Area, Backing, Ground, Heap, Policy, Window};
 use super::here::Here;
 use super::mapcache::{self, Context, OwnView, Ready};
 use super::pmap::Pmap;
@@ -120,6 +120,9 @@ pub fn bring_up(pmap: &Pmap, decision: Decision) -> Result<System, MemoryError> 
     let records = records(here, &mut tables, &mut space)?;
     let vmap = vmap(here, &mut tables, space)?;
     let backing = backing(here, &mut tables, space, decision)?;
+    if decision.policy() == Policy::Full {
+        directmap::populated();
+    }
     let lent = tables.lent();
     let mut domain =
         DomainHeap::new(here, frames, records, space, board::MEMORY.lists.base).map_err(MemoryError::Feed)?;

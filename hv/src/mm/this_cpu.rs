@@ -8,13 +8,14 @@
 
 use core::marker::PhantomData;
 
-use paging::VirtAddr;
+use paging::{Frame, VirtAddr};
 
 use crate::arch::this;
 use crate::board;
 use crate::board::types::Access;
 use crate::cpu::CpuIndex;
 use crate::machine::Machine;
+use crate::mm::directmap;
 use crate::mm::entry::Unwatched;
 
 /// Bytes of a word.
@@ -85,6 +86,11 @@ impl Machine for ThisCpu {
     #[inline(always)]
     fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R {
         body()
+    }
+
+    #[inline(always)]
+    fn shown(&self, frame: Frame) -> Option<VirtAddr> {
+        directmap::shown(frame)
     }
 
     #[inline(always)]

@@ -89,6 +89,9 @@ impl<'c, M: Machine, const SLOTS: usize> View<'c, M, SLOTS> {
     #[inline]
     #[track_caller]
     pub fn map(&self, frame: Frame) -> Result<Mapped<'c, M, SLOTS>, Exhausted> {
+        if let Some(at) = self.cache.machine.shown(frame) {
+            return Ok(Mapped::shown(self.cache, at));
+        }
         self.assert_loaded();
         Ok(Mapped::new(self.cache, self.cache.take(frame)?, self.retention))
     }
@@ -99,6 +102,9 @@ impl<'c, M: Machine, const SLOTS: usize> View<'c, M, SLOTS> {
     /// As [`View::map`].
     #[track_caller]
     pub fn map_foreign(&self, frame: Frame) -> Result<Mapped<'c, M, SLOTS>, Exhausted> {
+        if let Some(at) = self.cache.machine.shown(frame) {
+            return Ok(Mapped::shown(self.cache, at));
+        }
         self.assert_loaded();
         Ok(Mapped::new(self.cache, self.cache.take(frame)?, Retention::Strict))
     }

@@ -20,8 +20,9 @@ use crate::mm::entry::Cells;
 #[must_use = "the frame is unmapped when this is dropped"]
 pub struct Mapped<'c, M: Machine, const SLOTS: usize> {
     cache: &'c MapCache<'c, M, SLOTS>,
-    slot: SlotNumber,
-    retention: Retention,
+    at: VirtAddr,
+    /// `None` where the directmap shows the frame: nothing was mapped, and nothing is unmapped.
+    slot: Option<(SlotNumber, Retention)>,
 }
 
 /// A copy that would leave the page.
@@ -31,7 +32,13 @@ pub struct OutsidePage;
 impl<'c, M: Machine, const SLOTS: usize> Mapped<'c, M, SLOTS> {
     #[inline(always)]
     pub(super) fn new(cache: &'c MapCache<'c, M, SLOTS>, slot: SlotNumber, retention: Retention) -> Self {
-        Self { cache, slot, retention }
+        Self { cache, at: cache.address(slot), slot: Some((slot, retention)) }
+    }
+
+    /// A frame that is mapped for good, at this address.
+    #[inline(always)]
+    pub(super) fn shown(cache: &'c MapCache<'c, M, SLOTS>, at: VirtAddr) -> Self {
+        Self { cache, at, slot: None }
     }
 
     /// Reads one word, once.
@@ -83,7 +90,7 @@ impl<'c, M: Machine, const SLOTS: usize> Mapped<'c, M, SLOTS> {
 
     #[inline(always)]
     fn first(&self) -> VirtAddr {
-        self.cache.address(self.slot)
+        self.at
     }
 
     #[inline(always)]
@@ -101,6 +108,8 @@ impl<'c, M: Machine, const SLOTS: usize> Mapped<'c, M, SLOTS> {
 impl<M: Machine, const SLOTS: usize> Drop for Mapped<'_, M, SLOTS> {
     #[inline]
     fn drop(&mut self) {
-        self.cache.put(self.slot, self.retention);
+        if let Some((slot, retention)) = self.slot {
+            self.cache.put(slot, retention);
+        }
     }
 }
