@@ -57,10 +57,13 @@ pub fn guest_line(text: fmt::Arguments<'_>) {
     PORT.lock().line("", text);
 }
 
-/// Prints a line of a CPU that will not run on; waits for the lock only so long.
+/// Prints a line of a CPU that will not run on; waits for the lock only so long. Opens the console if nobody has yet.
 pub fn last_words(text: fmt::Arguments<'_>) {
     for _ in 0..PATIENCE_ITERATIONS {
         if let Some(mut port) = PORT.try_lock() {
+            if port.registers.is_none() {
+                port.open();
+            }
             return port.line("tabula: ", text);
         }
         this::cpu::relax();
