@@ -54,7 +54,7 @@ pub enum InterruptStack {
 pub struct Gate([u64; 2]);
 
 impl Gate {
-    /// Not present: the vector raises `#NP`, or `#GP` when it is beyond the table.
+    /// No gate: its type is none that long mode has, so the vector raises `#GP`. Intel SDM vol. 2A, "INT n", Operation.
     pub const ABSENT: Self = Self([0; 2]);
 
     /// P, bit 47; type 0xe, bits 43..40: 64-bit interrupt gate, which clears IF.
