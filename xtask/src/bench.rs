@@ -5,7 +5,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use object::{Object, ObjectSymbol};
 use serde::Serialize;
 
 use crate::boards::{self, BoardFile};
@@ -15,6 +14,7 @@ use crate::emulator::{self, Show};
 use crate::failure::Failure;
 use crate::process;
 use crate::project::Project;
+use crate::symbols;
 use crate::toolchain::sysroot;
 
 /// The board whose boot is counted, with one CPU.
@@ -148,11 +148,9 @@ fn plugin_arguments(built: &Built, plugin: &Path, out: &Path) -> Result<String, 
 /// A function's first byte and the byte behind its last.
 fn symbol(elf: &Path, name: &str) -> Result<(u64, u64), Failure> {
     let bytes = std::fs::read(elf).map_err(|error| Failure::file("read", elf, &error))?;
-    let file =
-        object::File::parse(&*bytes).map_err(|error| Failure::Generate(format!("{}: {error}", elf.display())))?;
-    let found = file.symbols().find(|symbol| symbol.name() == Ok(name));
+    let found = symbols::find(&bytes, |symbol| symbol == name)?;
     let found = found.ok_or_else(|| Failure::Mismatch(format!("the image has no function `{name}` to count apart")))?;
-    Ok((found.address(), found.address() + found.size()))
+    Ok((found.first, found.first + found.bytes))
 }
 
 /// `range`'s count in the line of `phase`.

@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod boot_script;
 pub mod build;
 pub mod verify;
+pub mod symbols;
 pub mod emulator;
 pub mod bench;
 pub mod suites;

@@ -6,6 +6,7 @@ mod boards;
 mod boots;
 mod command_line;
 mod corruption;
+mod faults;
 mod host;
 mod moves;
 mod policies;
@@ -63,7 +64,7 @@ pub struct Suite {
 }
 
 /// All of them, in the order in which they run: quick and general first.
-pub const ALL: [Suite; 12] = [
+pub const ALL: [Suite; 13] = [
     Suite { name: "tidy", shows: "house rules that a program can check", run: host::tidy },
     Suite { name: "format", shows: "rustfmt has nothing to change", run: host::format },
     Suite { name: "generated", shows: "committed generated files are what the boards give", run: host::generated },
@@ -75,6 +76,7 @@ pub const ALL: [Suite; 12] = [
     Suite { name: "corruption", shows: "verify refuses damaged images", run: corruption::run },
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },
+    Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },
     Suite { name: "moves", shows: "an image loaded elsewhere moves or says why not", run: moves::run },
 ];
 
