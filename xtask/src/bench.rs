@@ -1,6 +1,8 @@
 //! Counting instructions of a boot: what the figure is, how it is made, what it means.
 //!
-//! Counts come from the emulator's plugin by address range, never from a clock. Nothing here passes or fails.
+//! Counts come from the emulator's plugin by address range, never from a clock. The sum of them is compared with the
+//! emulated generic timer, which under `-icount shift=0` counts instructions too and knows nothing of the plugin: two
+//! sums that differ are no figure. Nothing else here passes or fails.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +25,12 @@ const BOARD: &str = "qemu-arm64";
 const REPEATABLE: [&str; 6] = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2025-01-01,clock=vm"];
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(120);
+/// Nanoseconds in a second; with `shift=0` an instruction takes one.
+const SECOND_NS: u64 = 1_000_000_000;
+/// What the payload says of the timer at its first instruction.
+const ENTERED: &str = "payload: entered at tick ";
+/// Most by which the two sums may differ, as a part of the figure.
+const DIFFERENCE_MAX_PERCENT: u64 = 2;
 /// The function that clears guest memory; counted apart.
 const SCRUB_SYMBOL: &str = "tabula_scrub";
 
@@ -41,6 +49,8 @@ pub struct Boot {
     pub other: u64,
     /// Image instructions from the payload's first instruction to power-off.
     pub text_after: u64,
+    /// All instructions before the payload's first, by the generic timer that the payload read there.
+    pub timed: u64,
 }
 
 impl Boot {
@@ -49,14 +59,35 @@ impl Boot {
         self.entry + self.text
     }
 
+    /// All instructions before the payload's first, by the plugin.
+    pub const fn counted(&self) -> u64 {
+        self.entry + self.text + self.scrub + self.other
+    }
+
+    /// Whether plugin and timer agree.
+    pub fn agree(&self) -> Result<(), Failure> {
+        let difference = self.timed.abs_diff(self.counted());
+        if difference * 100 <= self.total() * DIFFERENCE_MAX_PERCENT {
+            return Ok(());
+        }
+        Err(Failure::Mismatch(format!(
+            "plugin and generic timer differ by {difference} instructions, more than {DIFFERENCE_MAX_PERCENT} % of {}",
+            self.total()
+        )))
+    }
+
     /// The figures for people.
     pub fn text(&self) -> String {
-        let Self { machine, entry, text, scrub, other, text_after } = self;
+        let Self { machine, entry, text, scrub, other, text_after, timed } = self;
         format!(
             "{machine}\nentry to the payload's first instruction, scrubbing apart: {total} instructions\n  \
              entry code {entry}, image {text}\n  scrubbing {scrub}, emulator's boot stub {other}\n  \
-             image after that, to power-off: {text_after}\n",
-            total = self.total()
+             image after that, to power-off: {text_after}\n\
+             all before the payload's first instruction: plugin {counted}, generic timer {timed}, \
+             difference {difference}\n",
+            total = self.total(),
+            counted = self.counted(),
+            difference = timed.abs_diff(self.counted())
         )
     }
 }
@@ -73,7 +104,8 @@ pub fn boot(builder: &Builder<'_>) -> Result<Boot, Failure> {
     let mut extra: Vec<String> = REPEATABLE.map(str::to_owned).to_vec();
     extra.extend(["-plugin".to_owned(), plugin_arguments(&built, &plugin, &out)?]);
     let mut command = emulator::command(builder.host, &built, &extra)?;
-    emulator::run(&mut command, LIMIT, Show::Quiet)?.verdict()?;
+    let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
+    outcome.verdict()?;
     let counts = std::fs::read_to_string(&out).map_err(|error| Failure::file("read", &out, &error))?;
     let at = |phase: &str, range: &str| count(&counts, phase, range);
     let machine = built.planned.plan.board.emulator.as_ref().map_or_else(String::new, |emulator| {
@@ -87,7 +119,19 @@ pub fn boot(builder: &Builder<'_>) -> Result<Boot, Failure> {
         scrub: at("stop", "scrub")?,
         other: at("stop", "other")?,
         text_after: at("exit", "text")? - at("stop", "text")?,
+        timed: timed(&outcome.lines)?,
     })
+}
+
+/// The instructions that the timer's ticks stand for, from the payload's line.
+fn timed(lines: &[String]) -> Result<u64, Failure> {
+    let line = lines.iter().find_map(|line| line.strip_prefix(ENTERED));
+    let words = line.and_then(|line| line.strip_suffix(" Hz")?.split_once(" of "));
+    let numbers = words.and_then(|(ticks, hz)| Some((ticks.parse::<u64>().ok()?, hz.parse::<u64>().ok()?)));
+    match numbers {
+        Some((ticks, hz)) if hz > 0 && SECOND_NS.is_multiple_of(hz) => Ok(ticks.saturating_mul(SECOND_NS / hz)),
+        _ => Err(Failure::Run(format!("no line `{ENTERED}N of N Hz`, or ticks that are no whole nanoseconds"))),
+    }
 }
 
 /// The board with its first core only, as an out-of-tree file beside the build's output.
@@ -160,4 +204,29 @@ fn count(counts: &str, phase: &str, range: &str) -> Result<u64, Failure> {
     value
         .and_then(|value| value.parse().ok())
         .ok_or_else(|| Failure::Run(format!("the counter reported no `{range}` at {phase}: was the payload reached?")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Boot, timed};
+
+    fn boot(timed: u64) -> Boot {
+        Boot { machine: String::new(), entry: 50, text: 950, scrub: 20_000, other: 6, text_after: 7, timed }
+    }
+
+    #[test]
+    fn the_timer_may_differ_by_a_small_part_of_the_figure_not_of_the_scrubbing() {
+        for (timed, agrees) in [(21_006, true), (21_026, true), (20_986, true), (21_027, false), (20_985, false)] {
+            assert_eq!(boot(timed).agree().is_ok(), agrees, "{timed}");
+        }
+    }
+
+    #[test]
+    fn ticks_become_instructions() {
+        let line = |text: &str| timed(&["payload: hello from EL1".to_owned(), text.to_owned()]).ok();
+        assert_eq!(line("payload: entered at tick 1000 of 62500000 Hz"), Some(16_000));
+        assert_eq!(line("payload: entered at tick 1000 of 0 Hz"), None);
+        assert_eq!(line("payload: entered at tick 1000 of 62500001 Hz"), None);
+        assert_eq!(line("payload: mmu on"), None);
+    }
 }

@@ -22,6 +22,8 @@ global_asm!(
     ".section .entry, \"ax\"",
     ".globl _start",
     "_start:",
+    // First of all, so that it says when the guest was entered; no load or store comes before the stack.
+    "mrs x4, cntpct_el0",
     "adrp x1, __stack_top",
     "add x1, x1, :lo12:__stack_top",
     "mov sp, x1",
@@ -33,7 +35,8 @@ global_asm!(
     "b.hs 2f",
     "stp xzr, xzr, [x2], #16",
     "b 1b",
-    "2: bl {main}",
+    "2: mov x1, x4",
+    "bl {main}",
     main = sym crate::main,
 );
 
@@ -82,6 +85,14 @@ pub(crate) fn power_off() -> ! {
         // SAFETY: a PSCI call by the SMC calling convention; SYSTEM_OFF does not return.
         unsafe { asm!("hvc #0", in("x0") SYSTEM_OFF, options(nostack)) }
     }
+}
+
+/// Ticks of the generic timer in a second, as firmware says. Arm ARM (DDI 0487), CNTFRQ_EL0.
+pub(crate) fn ticks_hz() -> u64 {
+    let ticks_hz: u64;
+    // SAFETY: reads a register that every exception level but EL0 may read.
+    unsafe { asm!("mrs {}, cntfrq_el0", out(reg) ticks_hz, options(nomem, nostack)) }
+    ticks_hz
 }
 
 /// CurrentEL.EL, bits [3:2]. Arm ARM (DDI 0487), CurrentEL.

@@ -14,9 +14,11 @@ use core::panic::PanicInfo;
 
 use machine::Console;
 
-/// Entered from `_start` with a stack and zeroed variables; `device_tree` is the address that x0 held.
-extern "C" fn main(device_tree: u64) -> ! {
+/// Entered from `_start` with a stack and zeroed variables; `device_tree` is the address that x0 held, `entered_ticks`
+/// what the generic timer's counter was then.
+extern "C" fn main(device_tree: u64, entered_ticks: u64) -> ! {
     say(format_args!("hello from EL{}", machine::exception_level()));
+    say(format_args!("entered at tick {entered_ticks} of {} Hz", machine::ticks_hz()));
     match machine::device_tree(device_tree).and_then(tree::Facts::read) {
         Some(facts) => {
             say(format_args!("device tree at {device_tree:#x}, {} bytes", facts.bytes));
