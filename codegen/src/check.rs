@@ -195,7 +195,7 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     let directmap = file.directmap.as_ref().map(|directmap| heap::policy(checker, &directmap.value));
     let directmap_choice = file.directmap.as_ref().map(|directmap| heap::choice(checker, &directmap.value));
     let heap = heap::heap(checker, file.heap.as_ref());
-    let devices = domains::devices(checker, &file.device, arch, &mut claims);
+    let devices = domains::devices(checker, &file.device, &mut claims);
     let domains = domains::domains(checker, &file.domain, arch, &file.device, memory.as_ref());
     let emulator = file.emulator.as_ref().map(|emulator| domains::emulator(checker, &emulator.value, memory.as_ref()));
     claims.check(checker, memory.as_ref());

@@ -47,6 +47,19 @@ pub struct MemoryMap {
     pub slack: String,
     /// Domains and their files; empty on a board without domains.
     pub domain_tables: Vec<DomainTables>,
+    /// Devices that can reach all memory; one list, or none on a board without them.
+    pub hole_lists: Vec<Vec<Hole>>,
+}
+
+/// One device that can reach all memory.
+#[derive(Clone, Debug, Serialize)]
+pub struct Hole {
+    /// Name.
+    pub device: String,
+    /// The domain that has it, or `none`.
+    pub owner: String,
+    /// File and line.
+    pub from: String,
 }
 
 /// One row of an address space.
@@ -164,6 +177,24 @@ pub fn memory_map(plan: &Plan) -> MemoryMap {
         extents: size(extents),
         slack: size(paging::Level::L2.entry_bytes().saturating_sub(extents)),
         domain_tables: domain_tables(plan),
+        hole_lists: if plan.holes.is_empty() { Vec::new() } else { vec![holes(plan)] },
+    }
+}
+
+/// Devices that can reach all memory.
+pub fn holes(plan: &Plan) -> Vec<Hole> {
+    let hole = |hole: &crate::plan::Hole| Hole {
+        device: hole.device.clone(),
+        owner: hole.domain.clone().unwrap_or_else(|| "none".into()),
+        from: place(plan, hole.from),
+    };
+    plan.holes.iter().map(hole).collect()
+}
+
+impl std::fmt::Display for Hole {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { device, owner, from } = self;
+        write!(out, "hole: device {device} can reach all memory, owner {owner} ({from})")
     }
 }
 

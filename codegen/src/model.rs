@@ -304,8 +304,19 @@ pub struct Device {
     pub mmio: Vec<Mmio>,
     /// INTIDs.
     pub irqs: Vec<u32>,
+    /// What it does to memory by itself.
+    pub dma: Sourced<Dma>,
     /// The `name` key.
     pub from: Origin,
+}
+
+/// `device.dma`, as far as a device may have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dma {
+    /// Nothing.
+    None,
+    /// It can reach all of it.
+    Trusted,
 }
 
 /// `[emulator]`.

@@ -22,7 +22,7 @@ use paging::{Frame, FrameRange, PhysAddr, VirtAddr};
 
 pub use interval::{Clash, IntervalSet, Owner};
 pub use parts::{
-    Access, AddressRange, Blob, BlobKind, CpuFrames, FixedSlots, Flavour, Mapping, MemoryWindows, PhysicalRegion,
+    Access, AddressRange, Blob, BlobKind, CpuFrames, FixedSlots, Flavour, Hole, Mapping, MemoryWindows, PhysicalRegion,
     PlannedDomain, PlannedEntry, PlannedSection, PlannedTable, PrivateArea, RootKind, VirtualRegion, Window,
 };
 
@@ -90,6 +90,8 @@ pub struct Plan {
     pub blobs: Vec<Blob>,
     /// Guests, in file order.
     pub domains: Vec<PlannedDomain>,
+    /// Devices that no isolation holds, in file order.
+    pub holes: Vec<Hole>,
 }
 
 /// Plans one image of a board.
@@ -160,5 +162,6 @@ fn assemble(
         sections: draft.sections,
         blobs,
         domains,
+        holes: domains::holes(board),
     }
 }

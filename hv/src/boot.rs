@@ -52,6 +52,9 @@ fn announce() {
     say!("Tabula {} on {name} ({model}), {file}", env!("CARGO_PKG_VERSION"));
     say!("image at {load}, {} KiB with tables and stacks", bytes >> 10);
     say!("console: {} ({})", board::CONSOLE.kind, Place(board::CONSOLE.from));
+    for board::types::Hole { device, domain, from } in &board::HOLES {
+        say!("hole: device {device} can reach all memory, owner {} ({})", domain.unwrap_or("none"), Place(*from));
+    }
 }
 
 /// The machine is not the one in the board file.

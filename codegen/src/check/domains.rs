@@ -6,7 +6,7 @@ use super::claims::{Claims, Use};
 use super::{Checker, placement};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Radix, human_bytes};
-use crate::model::{self, Arch, GuestConsole, Kernel, Memory, Mmio, Placement, Sourced};
+use crate::model::{self, Arch, Dma, GuestConsole, Kernel, Memory, Mmio, Placement, Sourced};
 use crate::schema::{Device, DmaWord, Domain, DomainConsole, Emulator, Written};
 
 /// Most virtual CPUs of a domain.
@@ -21,7 +21,6 @@ const BLOCK: u64 = Level::L2.entry_bytes();
 pub(super) fn devices(
     checker: &mut Checker,
     devices: &[Written<Device>],
-    arch: Arch,
     claims: &mut Claims,
 ) -> Option<Vec<model::Device>> {
     checker.unique("device", devices.iter().map(|device| &device.value.name));
@@ -30,9 +29,9 @@ pub(super) fn devices(
         let table = &device.value;
         checker.name("device.name", &table.name);
         let name = format!("device {}", table.name.value);
-        match (table.dma.value, arch) {
-            (DmaWord::None, _) => {}
-            (DmaWord::Iommu, _) => {
+        let dma = match table.dma.value {
+            DmaWord::None => Dma::None,
+            DmaWord::Iommu => {
                 let claim = format!("{name} masters DMA behind an IOMMU, and none is driven");
                 checker.at(
                     &codes::E0411,
@@ -41,8 +40,9 @@ pub(super) fn devices(
                     "reaches all memory",
                     "leave the device out, or write \"trusted\" if its owner may see everything",
                 );
+                Dma::None
             }
-            (DmaWord::Trusted, _) => {
+            DmaWord::Trusted => {
                 let claim = format!("{name} masters DMA and is trusted with all memory");
                 checker.at(
                     &codes::E0412,
@@ -51,14 +51,16 @@ pub(super) fn devices(
                     "a hole in every domain's isolation",
                     "put it behind an IOMMU once one is driven",
                 );
+                Dma::Trusted
             }
-        }
+        };
         let mmio: Vec<Mmio> =
             table.mmio.iter().filter_map(|written| claims.registers(checker, &name, written, Use::Passed)).collect();
         list.push(model::Device {
             name: table.name.value.clone(),
             mmio,
             irqs: table.irq.iter().map(|irq| irq.value.intid.value).collect(),
+            dma: Sourced { value: dma, from: checker.origin(table.dma.span) },
             from: checker.origin(table.name.span),
         });
     }

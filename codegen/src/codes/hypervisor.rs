@@ -56,7 +56,7 @@ codes! {
     "[[domain]]\nname = \"a\"\ndevices = [\"eth0\"]\n\n[[domain]]\nname = \"b\""
 
     E0411 Error "a device that masters DMA stands behind no IOMMU"
-    "Its owner could read and write all memory through it. No IOMMU is driven, so either the device stays with nobody, or `dma = \"trusted\"` says that its owner may see everything; that is reported at each build."
+    "Its owner could read and write all memory through it. No IOMMU is driven, so either the device stays with nobody, or `dma = \"trusted\"` says that its owner may see everything; that is reported at each build and each boot."
     "[[device]]\nname = \"eth0\"\ndma = \"iommu\""
     "[[device]]\nname = \"eth0\"\ndma = \"trusted\""
 

@@ -32,6 +32,7 @@ pub fn text(plan: &Plan) -> String {
         text.push_str(&format!("\n{title}\n{columns}"));
     }
     text.push_str(&format!("\nimage: {} of extents, {} of its window left\n", map.extents, map.slack));
+    map.hole_lists.iter().flatten().for_each(|hole| text.push_str(&format!("{hole}\n")));
     text
 }
 

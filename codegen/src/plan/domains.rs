@@ -5,12 +5,12 @@
 use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES, PhysAddr, Stage2};
 
 use super::interval::Owner;
-use super::parts::{Blob, BlobKind, PlannedDomain};
+use super::parts::{Blob, BlobKind, Hole, PlannedDomain};
 use super::physical::{Physical, span};
 use super::refusal::Refusal;
 use crate::codes;
 use crate::diagnostic::human_bytes;
-use crate::model::{Arch, Board, Domain, Placement};
+use crate::model::{Arch, Board, Device, Dma, Domain, Placement};
 
 /// Where a kernel starts in its domain's memory: Linux Documentation/arch/arm64/booting asks for a 2 MiB
 /// aligned base with `text_offset` 0; the block below stays free for what a loader puts there.
@@ -51,6 +51,16 @@ impl Stage2Shape {
         };
         Stage2Shape { ipa_bits, frames }
     }
+}
+
+/// The devices that are trusted with all memory.
+pub(super) fn holes(board: &Board) -> Vec<Hole> {
+    let trusted = board.devices.iter().enumerate().filter(|(_, device)| device.dma.value == Dma::Trusted);
+    let hole = |(index, device): (usize, &Device)| {
+        let owner = board.domains.iter().find(|domain| domain.devices.contains(&index));
+        Hole { device: device.name.clone(), domain: owner.map(|domain| domain.name.clone()), from: device.dma.from }
+    };
+    trusted.map(hole).collect()
 }
 
 /// Frames of stage-2 tables of each domain.

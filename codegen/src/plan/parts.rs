@@ -255,6 +255,17 @@ pub struct Blob {
     pub from: Origin,
 }
 
+/// A device that can reach all memory, whoever that belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// `device.name`.
+    pub device: String,
+    /// The domain that has the device.
+    pub domain: Option<String>,
+    /// The `dma` key.
+    pub from: Origin,
+}
+
 /// What a blob is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlobKind {

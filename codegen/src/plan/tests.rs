@@ -12,7 +12,7 @@ use paging::{
 };
 
 use super::{Flavour, Plan, plan};
-use crate::model::{Board, DirectmapPolicy, Origin, Placement, ReservedKind};
+use crate::model::{Board, Device, DirectmapPolicy, Dma, Origin, Placement, ReservedKind, Sourced};
 use boards::{arm64, bank, cores, domain, reserved, x86_64};
 
 /// Plans both flavours of a board, checks what holds of every plan, returns the release plan.
@@ -72,6 +72,39 @@ fn given_places_are_kept() {
     let places = plan.domains.iter().map(|domain| domain.memory.first.address().get());
     assert_eq!(places.collect::<Vec<_>>(), [0x4020_0000, 0x4120_0000]);
     assert_eq!(plan.domains[1].vmid, 2);
+}
+
+#[test]
+fn a_trusted_device_is_a_hole_in_every_report() {
+    let device = |name: &str, value, number| Device {
+        name: name.into(),
+        mmio: Vec::new(),
+        irqs: Vec::new(),
+        dma: Sourced { value, from: Origin::Line(number) },
+        from: Origin::Line(90),
+    };
+    let mut board = arm64();
+    assert_eq!(check(&board).holes, []);
+    board.devices =
+        vec![device("gpio", Dma::None, 91), device("nic", Dma::Trusted, 92), device("disk", Dma::Trusted, 93)];
+    board.domains[0].devices = vec![0, 2];
+    let plan = check(&board);
+    let holes: Vec<_> = crate::map::holes(&plan).iter().map(ToString::to_string).collect();
+    let expected = [
+        "hole: device nic can reach all memory, owner none (platforms/model-arm64.toml:92)",
+        "hole: device disk can reach all memory, owner payload (platforms/model-arm64.toml:93)",
+    ];
+    assert_eq!(holes, expected);
+    let text = crate::map::text(&plan);
+    assert!(expected.iter().all(|line| text.contains(line)) && !text.contains("gpio can"), "{text}");
+    let files = crate::render::render(&plan).expect("a plan renders");
+    let text = |name: &str| files.iter().find(|file| file.name == name).map(|file| file.text.clone());
+    assert!(
+        text("memory-map.md").is_some_and(|page| page.contains("| disk | payload | platforms/model-arm64.toml:93 |"))
+    );
+    let layout = text("layout.rs").unwrap_or_default();
+    let hole = "device: \"disk\",\n        domain: Some(\"payload\"),\n        from: types::Origin::Line(93),";
+    assert!(layout.contains(hole) && layout.contains("HOLES: [types::Hole; 2]"), "{layout}");
 }
 
 #[test]

@@ -311,5 +311,19 @@ fn domains(plan: &Plan) -> TokenStream {
     let blobs =
         array("Files that the loader places, in the manifest's order.", "BLOBS", quote!(types::Blob), blobs.collect());
     let domains = array("Guests, in file order.", "DOMAINS", quote!(types::Domain), domains.collect());
-    quote!(#blobs #domains)
+    let holes = holes(plan);
+    quote!(#blobs #domains #holes)
+}
+
+/// Devices that can reach all memory.
+fn holes(plan: &Plan) -> TokenStream {
+    let holes = plan.holes.iter().map(|hole| {
+        let (device, from) = (&hole.device, origin(hole.from));
+        let domain = match &hole.domain {
+            Some(name) => quote!(Some(#name)),
+            None => quote!(None),
+        };
+        quote!(types::Hole { device: #device, domain: #domain, from: #from })
+    });
+    array("Devices that no isolation holds, in file order.", "HOLES", quote!(types::Hole), holes.collect())
 }

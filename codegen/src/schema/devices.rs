@@ -302,7 +302,7 @@ pub struct DeviceIrq {
 pub enum DmaWord {
     /// It does not.
     None,
-    /// It does, and its owner is trusted with all memory; each build reports it.
+    /// It does, and its owner is trusted with all memory; each build and each boot report it.
     Trusted,
     /// It does, behind an IOMMU. Refused: no IOMMU is driven.
     Iommu,

@@ -623,6 +623,8 @@ pub static DOMAINS: [types::Domain; 1] = [
         from: types::Origin::Line(85),
     },
 ];
+/// Devices that no isolation holds, in file order.
+pub static HOLES: [types::Hole; 0] = [];
 const _: () = assert!(
     BOOT.load.is_aligned_to(0x20_0000) && BOOT.load.get() == SECTIONS[0].base.get(),
     "platforms/qemu-arm64.toml:69: boot.load"

@@ -599,6 +599,8 @@ pub const MANIFEST: types::Manifest = types::Manifest {
 pub static BLOBS: [types::Blob; 0] = [];
 /// Guests, in file order.
 pub static DOMAINS: [types::Domain; 0] = [];
+/// Devices that no isolation holds, in file order.
+pub static HOLES: [types::Hole; 0] = [];
 const _: () = assert!(
     BOOT.load.is_aligned_to(0x20_0000) && BOOT.load.get() == SECTIONS[0].base.get(),
     "platforms/qemu-x86_64.toml:54: boot.load"

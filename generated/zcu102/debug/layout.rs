@@ -637,6 +637,8 @@ pub static DOMAINS: [types::Domain; 1] = [
         from: types::Origin::Line(87),
     },
 ];
+/// Devices that no isolation holds, in file order.
+pub static HOLES: [types::Hole; 0] = [];
 const _: () = assert!(
     BOOT.load.is_aligned_to(0x20_0000) && BOOT.load.get() == SECTIONS[0].base.get(),
     "platforms/zcu102.toml:71: boot.load"

@@ -353,6 +353,17 @@ pub struct Domain {
     pub from: Origin,
 }
 
+/// A device that can reach all memory, whoever that belongs to: `dma = "trusted"`.
+#[derive(Clone, Copy, Debug)]
+pub struct Hole {
+    /// `device.name`.
+    pub device: &'static str,
+    /// The domain that has the device.
+    pub domain: Option<&'static str>,
+    /// The `dma` key.
+    pub from: Origin,
+}
+
 /// `domain.console`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuestConsole {

@@ -8,16 +8,19 @@ pub(crate) fn execute(context: &Context, arguments: &Build) -> Result<(), Failur
     let mut reports = Vec::new();
     for board in context.boards(&arguments.boards.platform)? {
         let built = context.builder().build(&board, arguments.profile)?;
+        let holes = codegen::map::holes(&built.planned.plan);
         match arguments.format {
             Format::Text => {
                 println!("{}: {}", built.manifest.board, context.shown(&built.folder, ""));
                 print!("{}", built.report.text());
+                holes.iter().for_each(|hole| println!("{hole}"));
             }
             Format::Json => reports.push(serde_json::json!({
                 "board": built.manifest.board,
                 "folder": context.shown(&built.folder, ""),
                 "manifest": built.manifest,
                 "report": built.report,
+                "holes": holes,
             })),
         }
     }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Bench, Length, variants};
+use super::variants::Variant;
+use super::{Bench, Length, command_line, variants};
 use crate::boards::{self, BoardFile};
 use crate::build::Built;
 use crate::cli::Profile;
 use crate::emulator::{self, DOMAINS_OFF, NO_DOMAINS, Outcome, Show};
 use crate::failure::Failure;
 
+/// What the boot log's line of a device that no isolation holds begins with.
+const HOLE: &str = "tabula: hole: ";
 /// Longest boot; a good one takes a second or two.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -31,6 +34,8 @@ pub(super) fn run(bench: &mut Bench<'_>) {
         let result = refused(bench, &mismatch);
         bench.job(format!("mismatch: {}", mismatch.variant.what), result);
     }
+    let result = holes(bench);
+    bench.job("trusted devices: named by build and boot log", result);
     let result = el1(bench);
     bench.job("entered at EL1: says so on the console", result);
     let result = super::variants::grub(bench.builder).and_then(|outcome| {
@@ -38,6 +43,33 @@ pub(super) fn run(bench: &mut Bench<'_>) {
         in_order(&outcome.lines, &["tabula: cpu 0 up".into(), "tabula: cpu 3 up".into(), NO_DOMAINS.into()])
     });
     bench.job("boot qemu-x86_64 from a GRUB disc by multiboot2", result);
+}
+
+/// A device that is trusted with all memory is named by the boot log and by what `build` prints, with its owner and
+/// line; a board without one has no such line.
+fn holes(bench: &Bench<'_>) -> Result<(), Failure> {
+    let [one, other] =
+        ["device nic can reach all memory, owner payload", "device disk can reach all memory, owner none"];
+    let text = "[[device]]\nname = \"nic\"\ndma = \"trusted\"\n\n[[device]]\nname = \"disk\"\ndma = \"trusted\"\n\n\
+                [[device]]\nname = \"gpio\"\ndma = \"none\"\n\n\
+                [[domain]]\nname = \"payload\"\ndevices = [\"nic\", \"gpio\"]\n";
+    let board = Variant::new("trusted-dma", "trusted devices", text).write(bench.builder.project)?;
+    let source = std::fs::read_to_string(bench.builder.project.root().join(&board.path))
+        .map_err(|error| Failure::file("read", &board.path, &error))?;
+    let lines = source.lines().enumerate().filter(|(_, line)| line.contains("trusted\""));
+    let lines: Vec<_> = lines.map(|(number, _)| format!("({}:{})", board.path.display(), number + 1)).collect();
+    let expected = [format!("{HOLE}{one} {}", lines[0]), format!("{HOLE}{other} {}", lines[1])];
+    let outcome = boot(bench, &board, Profile::Release, &[])?;
+    let said: Vec<_> = outcome.lines.iter().filter(|line| line.starts_with(HOLE)).collect();
+    let path = board.path.display().to_string();
+    let printed = command_line::output(bench, &["build", "-p", &path]).map_err(Failure::Run)?;
+    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    let missing = expected.iter().find(|line| !printed.contains(line.trim_start_matches("tabula: ")));
+    match (said == expected.iter().collect::<Vec<_>>(), missing) {
+        (true, None) => Ok(()),
+        (false, _) => Err(Failure::Run(format!("expected {expected:#?}, the boot log has {said:#?}"))),
+        (true, Some(line)) => Err(Failure::Run(format!("`build` does not print {line}\n{printed}"))),
+    }
 }
 
 /// Builds, boots and compares with the lines that the plan promises.
@@ -51,14 +83,26 @@ pub(super) fn boot(
     let mut command = emulator::command(bench.builder.host, &built, extra)?;
     let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
     let judged = outcome.verdict().and_then(|()| in_order(&outcome.lines, &promised(&built)));
+    let judged = judged.and_then(|()| as_many_holes(&outcome.lines, &built));
     judged.map_err(|failure| Failure::Run(format!("{}\n{}", failure.text(), outcome.lines.join("\n"))))?;
     Ok(outcome)
+}
+
+/// No hole is reported that the plan does not have.
+fn as_many_holes(lines: &[String], built: &Built) -> Result<(), Failure> {
+    let (said, planned) = (lines.iter().filter(|line| line.starts_with(HOLE)).count(), built.planned.plan.holes.len());
+    match said == planned {
+        true => Ok(()),
+        false => Err(Failure::Run(format!("{said} lines `{HOLE}…`, the plan has {planned}"))),
+    }
 }
 
 /// The lines of a good boot, in order; each stands for the line that begins with it.
 fn promised(built: &Built) -> Vec<String> {
     let plan = &built.planned.plan;
-    let mut lines = vec![format!("tabula: Tabula {}", env!("CARGO_PKG_VERSION")), "tabula: directmap: ".to_owned()];
+    let mut lines = vec![format!("tabula: Tabula {}", env!("CARGO_PKG_VERSION"))];
+    lines.extend(plan.holes.iter().map(|hole| format!("{HOLE}device {} can reach all memory, owner ", hole.device)));
+    lines.push("tabula: directmap: ".to_owned());
     lines.push("tabula: pmap retired".to_owned());
     lines.extend((0..plan.board.cpus.cores.len()).map(|cpu| format!("tabula: cpu {cpu} up, root ")));
     for domain in &plan.domains {

@@ -36,7 +36,7 @@ fn case(bench: &Bench<'_>, arguments: &[&str], code: i32, phrase: &str) -> Resul
 }
 
 /// Runs this very program again.
-fn output(bench: &Bench<'_>, arguments: &[&str]) -> Result<Output, String> {
+pub(super) fn output(bench: &Bench<'_>, arguments: &[&str]) -> Result<Output, String> {
     let program = std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
     // Another suite may have built it anew: the system then marks the name of the one that runs.
     let program = program.to_string_lossy().trim_end_matches(" (deleted)").to_owned();
