@@ -15,6 +15,8 @@ use crate::schema::{Registers, Written};
 pub(super) enum Use {
     /// It takes fixmap slots.
     Fixmap,
+    /// Its first page takes one.
+    FixmapFirst,
     /// It is mapped later, or by nobody.
     Other,
     /// It is given to a domain page by page.
@@ -84,9 +86,10 @@ impl Claims {
 
     /// Fixmap slots that these registers and the manifest take.
     pub(super) fn pages_mapped_for_good(&self) -> u64 {
-        let pages = self.registers.iter().filter(|claim| claim.kind == Use::Fixmap).map(|claim| {
-            let pages = claim.pages();
-            pages.end - pages.start
+        let pages = self.registers.iter().map(|claim| match claim.kind {
+            Use::Fixmap => claim.pages().end - claim.pages().start,
+            Use::FixmapFirst => 1,
+            Use::Other | Use::Passed => 0,
         });
         pages.sum::<u64>() + 1
     }

@@ -4,7 +4,7 @@ use super::Checker;
 use super::claims::{Claims, Use};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::model::{self, Arch, Cpus, Mmio};
+use crate::model::{self, Arch, Cpus, EnableMethod, Mmio};
 use crate::schema::{self, File, GiccAlias, Irq, IrqWord, Registers, Timer, TimerWord, Written};
 
 /// Private peripheral interrupts. Arm IHI 0048 and IHI 0069, INTIDs.
@@ -46,7 +46,7 @@ pub(super) fn irq(
     match kind {
         IrqWord::GicV2 => gic_v2(checker, table, claims),
         IrqWord::GicV3 => gic_v3(checker, table, cpus, claims),
-        IrqWord::Apic => apic(checker, table, claims),
+        IrqWord::Apic => apic(checker, table, cpus, claims),
     }
 }
 
@@ -146,11 +146,14 @@ fn gic_v3(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut 
     Some(model::Irq::GicV3 { gicd: gicd?, gicr, its, maintenance_intid: maintenance? })
 }
 
-fn apic(checker: &mut Checker, table: &Irq, claims: &mut Claims) -> Option<model::Irq> {
+fn apic(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut Claims) -> Option<model::Irq> {
     if let Some(key) = &table.maintenance_intid {
         checker.inapplicable("irq.maintenance-intid", key.span, "irq.kind is \"apic\"");
     }
-    let lapic = window(checker, "irq.lapic", table.lapic.as_ref(), table, LAPIC, Use::Fixmap, claims);
+    // Its registers are in the first page; they start the other processors, and nothing else is asked of them.
+    let mapped = cpus.is_some_and(|cpus| cpus.enable.value == EnableMethod::Sipi);
+    let kind = if mapped { Use::FixmapFirst } else { Use::Other };
+    let lapic = window(checker, "irq.lapic", table.lapic.as_ref(), table, LAPIC, kind, claims);
     let ioapic = windows(checker, "irq.ioapic", table.ioapic.as_ref(), claims);
     Some(model::Irq::Apic { lapic: lapic?, ioapic })
 }
