@@ -191,7 +191,8 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     let console = file.console.as_ref().and_then(|console| console::check(checker, console, arch, &mut claims));
     let boot = file.boot.as_ref().and_then(|boot| layout::boot(checker, boot, arch));
     let fixed = claims.pages_mapped_for_good();
-    let layout = file.layout.as_ref().and_then(|layout| layout::layout(checker, layout, arch, fixed));
+    let trampoline = cpus.as_ref().map_or(0, layout::trampoline_slots);
+    let layout = file.layout.as_ref().and_then(|layout| layout::layout(checker, layout, arch, [fixed, trampoline]));
     let directmap = file.directmap.as_ref().map(|directmap| heap::policy(checker, &directmap.value));
     let directmap_choice = file.directmap.as_ref().map(|directmap| heap::choice(checker, &directmap.value));
     let heap = heap::heap(checker, file.heap.as_ref());

@@ -5,7 +5,7 @@ use paging::{Frame, Level, PAGE_BYTES, PhysAddr, VirtAddr};
 use super::{Checker, pa_bits_max, placement};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::model::{self, Arch, BootEntry, Extents, Origin, Placement, Retention, Sourced};
+use crate::model::{self, Arch, BootEntry, Cpus, EnableMethod, Extents, Origin, Placement, Retention, Sourced};
 use crate::schema::{
     AddressWindow, Boot, EntryWord, Image, ImageDebug, Layout, Mapcache, RetentionWord, Size, Written,
 };
@@ -102,8 +102,18 @@ fn trampoline(checker: &mut Checker, table: &Boot, arch: Arch) -> Placement<Fram
     Placement::At(Frame::containing(PhysAddr::new(address)), from)
 }
 
-/// Checks `[layout]`; `fixed` pages of the fixmap are in use for good.
-pub(super) fn layout(checker: &mut Checker, layout: &Written<Layout>, arch: Arch, fixed: u64) -> Option<model::Layout> {
+/// Fixmap slots through which the trampoline is written, where other processors start in one.
+pub(super) fn trampoline_slots(cpus: &Cpus) -> u64 {
+    u64::from(cpus.enable.value == EnableMethod::Sipi && cpus.cores.len() > 1)
+}
+
+/// Checks `[layout]`; so many fixmap slots are in use for good, and so many for the trampoline.
+pub(super) fn layout(
+    checker: &mut Checker,
+    layout: &Written<Layout>,
+    arch: Arch,
+    [fixed, trampoline]: [u64; 2],
+) -> Option<model::Layout> {
     let table = &layout.value;
     let release = extents(checker, &table.image.value);
     let debug = debug_extents(checker, &release, table.image_debug.as_ref().map(|image| &image.value));
@@ -113,8 +123,11 @@ pub(super) fn layout(checker: &mut Checker, layout: &Written<Layout>, arch: Arch
         checker,
         "layout.fixmap.slots",
         slots[0],
-        u32::try_from(fixed).unwrap_or(u32::MAX),
-        "one for each page mapped for good",
+        u32::try_from(fixed + trampoline).unwrap_or(u32::MAX),
+        match trampoline {
+            0 => "one for each page mapped for good",
+            _ => "one for each page mapped for good, one for the trampoline",
+        },
     );
     few(checker, "layout.pmap.slots", slots[1], PMAP_LEAST, "one for each level of a walk");
     few(checker, "layout.firmware.slots", slots[2], 1, "one page of what firmware left");

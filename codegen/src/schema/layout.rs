@@ -127,8 +127,9 @@ pub struct Stack {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Slots {
-    /// Pages in the window. PMAP needs 4, the fixmap one for each page mapped for good. The three windows and a guard page
-    /// behind each share one table of 512 entries.
+    /// Pages in the window. PMAP needs 4, the fixmap one for each page mapped for good and, where other
+    /// processors start in a trampoline, one to write that. The three windows and a guard page behind each share one table
+    /// of 512 entries.
     ///
     /// unit: slots of 4 KiB; default: none
     pub slots: Written<u32>,
