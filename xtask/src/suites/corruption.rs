@@ -1,6 +1,7 @@
 //! Damaged images that `verify` must refuse, each for its own reason.
 
 use codegen::plan::Plan;
+use paging::PAGE_BYTES;
 
 use super::Bench;
 use crate::boards;
@@ -12,6 +13,7 @@ use crate::verify::{self, LinkedImage};
 /// A way to damage an image, and a phrase that a finding must hold.
 type Damage = (&'static str, fn(&Plan, &mut Vec<u8>), &'static str);
 
+/// On AArch64.
 const DAMAGES: [Damage; 5] = [
     ("an entry of text made writable", |plan, elf| entry(plan, elf, "text", |_, rodata| rodata), "planned"),
     ("a page mapped to a domain's memory", |plan, elf| entry(plan, elf, "data", domain_page), "memory of domain"),
@@ -20,30 +22,53 @@ const DAMAGES: [Damage; 5] = [
     ("the file cut short", |_, elf| elf.truncate(elf.len() / 4), ""),
 ];
 
+/// On x86-64, whose loaders go by the program headers.
+const SEGMENT_DAMAGES: [Damage; 4] = [
+    ("the last segment a page short", |_, elf| last_segment(elf, |bytes| bytes - PAGE_BYTES), "no segment holds"),
+    (
+        "the last segment a page too long",
+        |_, elf| last_segment(elf, |bytes| bytes + PAGE_BYTES),
+        "beyond the footprint",
+    ),
+    (
+        "text's segment without the rest of its extent",
+        |_, elf| first_segment(elf, |bytes| bytes / 2),
+        "no segment holds",
+    ),
+    ("a PVH note of another type", |_, elf| replace(elf, PVH_NOTE, b"\x13\0\0\0Xen\0"), "no PVH entry note"),
+];
+/// Type 18 and the name, as they stand in a note: Xen public header `elfnote.h`.
+const PVH_NOTE: &[u8] = b"\x12\0\0\0Xen\0";
+
 pub(super) fn run(bench: &mut Bench<'_>) {
-    let image = image(bench);
-    match image {
+    for (board, damages) in [("qemu-arm64", &DAMAGES[..]), ("qemu-x86_64", &SEGMENT_DAMAGES)] {
+        damage_all(bench, board, damages);
+    }
+}
+
+fn damage_all(bench: &mut Bench<'_>, board: &str, damages: &[Damage]) {
+    match image(bench, board) {
         Ok((plan, elf)) => {
             let whole = verify::image(&plan, &elf);
             bench.test(
-                "the image as it was linked is accepted",
+                format!("{board}: the image as it was linked is accepted"),
                 if whole.is_good() { Ok(()) } else { Err(whole.text()) },
             );
-            for (name, damage, phrase) in DAMAGES {
+            for (name, damage, phrase) in damages {
                 let mut damaged = elf.clone();
                 damage(&plan, &mut damaged);
                 let report = verify::image(&plan, &damaged);
                 let found =
                     damaged != elf && !report.is_good() && report.findings.iter().any(|text| text.contains(phrase));
-                bench.test(name, if found { Ok(()) } else { Err(format!("not found\n{}", report.text())) });
+                bench.test(*name, if found { Ok(()) } else { Err(format!("not found\n{}", report.text())) });
             }
         }
         Err(failure) => bench.job("build", Err(failure)),
     }
 }
 
-fn image(bench: &Bench<'_>) -> Result<(Plan, Vec<u8>), Failure> {
-    let board = boards::resolve_one(bench.builder.project, bench.builder.project.root(), "qemu-arm64")?;
+fn image(bench: &Bench<'_>, board: &str) -> Result<(Plan, Vec<u8>), Failure> {
+    let board = boards::resolve_one(bench.builder.project, bench.builder.project.root(), board)?;
     let built = bench.builder.build(&board, Profile::Release)?;
     let file = built.folder.join(names::ELF);
     let elf = std::fs::read(&file).map_err(|error| Failure::file("read", &file, &error))?;
@@ -85,6 +110,33 @@ fn file_offset(elf: &[u8], physical: u64) -> Option<usize> {
     let segment =
         image.segments.iter().find(|segment| (segment.load..segment.load + segment.file_bytes).contains(&physical))?;
     usize::try_from(segment.file_offset + (physical - segment.load)).ok()
+}
+
+/// Changes the memory that the first loadable segment takes.
+fn first_segment(elf: &mut [u8], change: fn(u64) -> u64) {
+    segment(elf, change, |places| places.first().copied());
+}
+
+/// Changes the memory that the last loadable segment takes.
+fn last_segment(elf: &mut [u8], change: fn(u64) -> u64) {
+    segment(elf, change, |places| places.last().copied());
+}
+
+/// System V ABI, "ELF Header" and "Program Header", 64-bit: e_phoff at 32, e_phentsize at 54, e_phnum at 56; p_type at 0,
+/// p_memsz at 40.
+fn segment(elf: &mut [u8], change: fn(u64) -> u64, choose: fn(&[usize]) -> Option<usize>) {
+    const PT_LOAD: u64 = 1;
+    let number = |at: usize, bytes: usize| {
+        let part = elf.get(at..at + bytes).unwrap_or_default();
+        part.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    };
+    let word = |at, bytes| usize::try_from(number(at, bytes)).unwrap_or(usize::MAX);
+    let headers = (0..word(56, 2)).map(|index| word(32, 8) + index * word(54, 2));
+    let places: Vec<_> = headers.filter(|at| number(*at, 4) == PT_LOAD).map(|at| at + 40).collect();
+    if let Some(place) = choose(&places) {
+        let bytes = change(number(place, 8));
+        elf[place..place + 8].copy_from_slice(&bytes.to_le_bytes());
+    }
 }
 
 fn replace(elf: &mut [u8], old: &[u8], new: &[u8]) {

@@ -57,6 +57,7 @@ fn check_arm64(plan: &Plan, image: &LinkedImage<'_>, report: &mut Report) {
 
 fn check_x86(plan: &Plan, image: &LinkedImage<'_>, report: &mut Report) {
     report.header_fields += 3;
+    check_segments(plan, image, report);
     match pvh_entry(image) {
         Some(entry) => {
             let page = plan.identity.first.address().get()..plan.identity.end().address().get();
@@ -71,6 +72,27 @@ fn check_x86(plan: &Plan, image: &LinkedImage<'_>, report: &mut Report) {
     }
     if holds(image.file, MULTIBOOT1_SEARCH, 4, MULTIBOOT1_MAGIC) {
         report.find("a multiboot1 header in the first 8 KiB of the file: QEMU would take it for a 32-bit kernel");
+    }
+}
+
+/// Loaders of ELF files keep clear of what the segments hold: that must be the footprint, all of it and no more.
+fn check_segments(plan: &Plan, image: &LinkedImage<'_>, report: &mut Report) {
+    report.header_fields += 1;
+    let (mut held, end) = (plan.load.get(), plan.footprint.end().address().get());
+    let mut segments: Vec<_> = image.segments.iter().collect();
+    segments.sort_by_key(|segment| segment.load);
+    let mut gap = |from: u64, to: u64| {
+        if from < to {
+            report.find(format!("no segment holds {from:#x}..{to:#x} of the footprint: a loader may use it"));
+        }
+    };
+    for segment in segments {
+        gap(held, segment.load.min(end));
+        held = held.max(segment.load.saturating_add(segment.bytes));
+    }
+    gap(held, end);
+    if held > end {
+        report.find(format!("the segments reach to {held:#x}, beyond the footprint's end {end:#x}"));
     }
 }
 

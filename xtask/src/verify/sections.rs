@@ -1,6 +1,7 @@
 //! Every linked section lies in its planned extent, at both of its addresses, with its permissions.
 //!
-//! Sections are recognised by where they are, not by what they are called.
+//! Sections are recognised by where they are, not by what they are called; those without bytes that end where an extent
+//! or the footprint ends hold nothing, and only keep loaders away.
 
 use codegen::plan::{Access, Plan, PlannedSection};
 use serde::Serialize;
@@ -26,6 +27,7 @@ pub(super) fn check(plan: &Plan, image: &LinkedImage<'_>, report: &mut Report) {
     for section in &image.sections {
         report.sections_checked += 1;
         match home(plan, section) {
+            Some(planned) if keeps_clear(plan, section) => check_load(planned, section, report),
             Some(planned) => check_place(planned, section, report),
             None => report.find(format!(
                 "section {} at {:#x}..{:#x} lies in no planned extent",
@@ -39,7 +41,7 @@ pub(super) fn check(plan: &Plan, image: &LinkedImage<'_>, report: &mut Report) {
         check_permissions(plan, segment, report);
     }
     for planned in &plan.sections {
-        let used = used_bytes(planned, image);
+        let used = used_bytes(plan, planned, image);
         if used == 0 {
             report.find(format!("planned section {} is empty", planned.name));
         }
@@ -68,7 +70,12 @@ fn check_place(planned: &PlannedSection, section: &LinkedSection, report: &mut R
             section.name, planned.name, planned.bytes
         ));
     }
-    let expected = planned.base.get().saturating_add(skip);
+    check_load(planned, section, report);
+}
+
+/// Physical and virtual addresses run in parallel over the whole image.
+fn check_load(planned: &PlannedSection, section: &LinkedSection, report: &mut Report) {
+    let expected = planned.base.get().saturating_add(section.link - planned.link.get());
     match section.load {
         Some(load) if load == expected => {}
         Some(load) => report.find(format!("section {} loads at {load:#x}, planned at {expected:#x}", section.name)),
@@ -95,8 +102,17 @@ fn check_permissions(plan: &Plan, segment: &Segment, report: &mut Report) {
     }
 }
 
-fn used_bytes(planned: &PlannedSection, image: &LinkedImage<'_>) -> u64 {
-    let ends = image.sections.iter().filter_map(|section| {
+/// Whether a section is the rest of text's or rodata's extent, or of the footprint.
+fn keeps_clear(plan: &Plan, section: &LinkedSection) -> bool {
+    let extents = plan.sections.iter().filter(|planned| matches!(planned.access, Access::Execute | Access::Read));
+    let mut ends: Vec<_> = extents.map(|planned| planned.link.get() + planned.bytes).collect();
+    ends.extend(plan.sections.first().map(|text| text.link.get() + plan.footprint.bytes()));
+    section.data.is_empty() && ends.contains(&section.link.saturating_add(section.bytes))
+}
+
+fn used_bytes(plan: &Plan, planned: &PlannedSection, image: &LinkedImage<'_>) -> u64 {
+    let holding = image.sections.iter().filter(|section| !keeps_clear(plan, section));
+    let ends = holding.filter_map(|section| {
         let skip = section.link.checked_sub(planned.link.get())?;
         (skip < planned.bytes).then(|| skip.saturating_add(section.bytes))
     });
