@@ -107,7 +107,11 @@ impl<const LIVE: usize> Checker<LIVE> {
         self.state.lock().zapped.len()
     }
 
-    fn report(&self, violation: Violation) {
+    /// Apart from [`Watch::event`], which every entry write passes on stacks with little room.
+    #[cold]
+    #[inline(never)]
+    fn report(&self, wrong: Wrong, by: By, place: Place, event: Event) {
+        let violation = Violation::new(wrong, by, place, event, &self.state.lock().history);
         match self.verdict {
             Verdict::Stop => panic!("{violation}"),
             Verdict::Record => {
@@ -122,29 +126,33 @@ impl<const LIVE: usize> Checker<LIVE> {
 impl<const LIVE: usize> Watch for Checker<LIVE> {
     const WATCHES: bool = true;
 
+    #[inline(never)]
     fn event(&self, by: By, event: Event) {
-        let violation = self.state.lock().event(by, event);
-        if let Some(violation) = violation {
-            self.report(violation);
-        }
+        let mut state = self.state.lock();
+        let Some((wrong, place)) = state.judge(event) else { return state.apply(by, event) };
+        drop(state);
+        self.report(wrong, by, place, event);
+        self.state.lock().apply(by, event);
     }
 }
 
 impl<const LIVE: usize> State<LIVE> {
-    fn event(&mut self, by: By, event: Event) -> Option<Violation> {
-        let found = match event {
+    /// What is wrong with it, if anything.
+    fn judge(&self, event: Event) -> Option<(Wrong, Place)> {
+        match event {
             Event::Write { place, old, new } => self.judge_write(place, old, new).map(|wrong| (wrong, place)),
             Event::Free(frames) => self.judge_free(frames),
             Event::Flush { .. } | Event::Publish => None,
-        };
-        let violation = found.map(|(wrong, place)| Violation::new(wrong, by, place, event, &self.history));
+        }
+    }
+
+    fn apply(&mut self, by: By, event: Event) {
         self.history.push(by, event);
         match event {
             Event::Write { place, old, new } => self.apply_write(place, old, new),
             Event::Flush { scope, on } => self.apply_flush(scope, on),
             Event::Free(_) | Event::Publish => {}
         }
-        violation
     }
 
     fn judge_write(&self, place: Place, old: Said, new: Said) -> Option<Wrong> {
