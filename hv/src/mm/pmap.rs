@@ -40,6 +40,10 @@ pub struct Retired {
     pub maps: u32,
 }
 
+/// Every slot holds a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
 /// Makes the window usable.
 pub fn init(_fixmap: &Fixmap) -> Pmap {
     const { assert!(board::PMAP.slots as usize <= SLOTS_MAX, "layout.pmap.slots") };
@@ -55,14 +59,29 @@ pub fn init(_fixmap: &Fixmap) -> Pmap {
 impl Pmap {
     /// Maps one frame as a table until the guard is dropped.
     pub fn map(&self, frame: Frame) -> Mapped<'_> {
+        self.try_map(frame).expect("a walk holds one slot a level, and the window has more")
+    }
+
+    /// The same for who does not know how many pages are mapped.
+    ///
+    /// # Errors
+    /// When every slot holds a page.
+    pub fn try_map(&self, frame: Frame) -> Result<Mapped<'_>, Full> {
         let slot = self.used.get().trailing_ones() as usize;
-        assert!(slot < self.leaves.slots(), "a walk holds one slot a level, and the window has more");
+        if slot >= self.leaves.slots() {
+            return Err(Full);
+        }
         self.used.set(self.used.get() | 1 << slot);
         self.high_water.set(self.high_water.get().max(self.used.get().count_ones()));
         self.maps.set(self.maps.get() + 1);
         let attributes = HostAttributes::new(HostAccess::ReadWrite, Memory::Normal);
         let at = self.leaves.set(slot, frame, attributes);
-        Mapped { pmap: self, slot, at }
+        Ok(Mapped { pmap: self, slot, at })
+    }
+
+    /// Most pages mapped at once so far.
+    pub fn high_water(&self) -> u32 {
+        self.high_water.get()
     }
 
     /// Maps a frame, makes every entry invalid and leaves it mapped.
@@ -73,6 +92,32 @@ impl Pmap {
     }
 
     /// The end of the stage: other CPUs may start, and nobody can map here any more.
+    ///
+    /// ```compile_fail,E0382
+    /// fn late(pmap: hv::mm::pmap::Pmap, frame: paging::Frame) {
+    ///     pmap.retire();
+    ///     drop(pmap.map(frame));
+    /// }
+    /// ```
+    ///
+    /// Nor while a page is mapped:
+    ///
+    /// ```compile_fail,E0505
+    /// fn early(pmap: hv::mm::pmap::Pmap, frame: paging::Frame) {
+    ///     let page = pmap.map(frame);
+    ///     pmap.retire();
+    ///     drop(page);
+    /// }
+    /// ```
+    ///
+    /// The other order compiles:
+    ///
+    /// ```
+    /// fn in_time(pmap: hv::mm::pmap::Pmap, frame: paging::Frame) {
+    ///     drop(pmap.map(frame));
+    ///     pmap.retire();
+    /// }
+    /// ```
     pub fn retire(self) -> Retired {
         assert!(
             (0..self.leaves.slots()).all(|slot| self.leaves.is_empty(slot)),
