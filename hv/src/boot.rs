@@ -7,7 +7,7 @@ use core::fmt;
 use crate::arch::this;
 use crate::board::{self, Place};
 use crate::cpu::CpuIndex;
-use crate::{console, domain, firmware, mm, power, say, smp};
+use crate::{console, domain, firmware, mm, power, purpose, say, smp};
 
 /// The boot CPU, on its own root and stack.
 pub fn start(handoff: this::Handoff) -> ! {
@@ -20,10 +20,11 @@ pub fn start(handoff: this::Handoff) -> ! {
     let wish = firmware::check(facts, this::cpu::pa_bits()).unwrap_or_else(|mismatch| stop(&mismatch));
     let decision = mm::directmap::Decision::new(wish);
     say!("directmap: {decision}");
-    let memory = mm::system::bring_up(&pmap, decision).unwrap_or_else(|error| stop(&error));
+    let mut memory = mm::system::bring_up(&pmap, decision).unwrap_or_else(|error| stop(&error));
     memory.announce();
     let roots = smp::build_roots(&pmap);
     let domains = domain::build(&pmap).unwrap_or_else(|error| stop(&error));
+    purpose::early(&pmap, &mut memory);
     let retired = pmap.retire();
     say!(
         "pmap retired: {} of {} slots at once, {} maps, all empty",
@@ -36,14 +37,14 @@ pub fn start(handoff: this::Handoff) -> ! {
     memory.share(&cache);
     smp::arrived(CpuIndex::BOOT);
     smp::start_all(roots, cache).unwrap_or_else(|(cpu, error)| stop(&smp::Missing(cpu, error)));
-    domain::run(domains)
+    purpose::run(domains)
 }
 
 /// Each other CPU, on its own root and stack.
 pub fn start_secondary(cpu: CpuIndex) -> ! {
     mm::mapcache::init_secondary();
     smp::arrived(cpu);
-    this::cpu::park()
+    purpose::idle(cpu)
 }
 
 fn announce() {

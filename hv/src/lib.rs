@@ -19,6 +19,9 @@ pub mod firmware;
 pub mod fdt;
 pub mod smp;
 pub mod domain;
+#[cfg(any(not(bare), feature = "self-test"))]
+pub mod self_test;
+mod purpose;
 pub mod fault;
 pub mod io;
 pub mod power;

@@ -19,8 +19,9 @@ pub fn fixtures(folder: &str, extension: &str) -> Vec<PathBuf> {
 /// What `check` says about a board file: warnings and `ok`, or its findings.
 pub fn verdict(path: &Path) -> Result<String, String> {
     let (board, warnings) = codegen::load(path).map_err(|found| found.text(Colour::Never))?;
-    codegen::plan(&board, Flavour::Debug).map_err(|found| found.text(Colour::Never))?;
-    codegen::plan(&board, Flavour::Release).map_err(|found| found.text(Colour::Never))?;
+    for flavour in Flavour::ALL {
+        codegen::plan(&board, flavour).map_err(|found| found.text(Colour::Never))?;
+    }
     Ok(warnings.text(Colour::Never))
 }
 

@@ -71,6 +71,8 @@ pub enum Profile {
     Release,
     /// With checks, larger extents.
     Debug,
+    /// With checks, and tests of the hypervisor in the place of domains.
+    SelfTest,
 }
 
 /// One board or several.
@@ -135,7 +137,7 @@ pub struct Build {
     #[command(flatten)]
     pub boards: Boards,
     /// Which image.
-    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    #[arg(long, visible_alias = "flavour", value_enum, default_value_t = Profile::Release)]
     pub profile: Profile,
     /// How to report section use.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -171,7 +173,7 @@ pub struct Map {
     #[command(flatten)]
     pub board: One,
     /// Which image.
-    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    #[arg(long, visible_alias = "flavour", value_enum, default_value_t = Profile::Release)]
     pub profile: Profile,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -185,7 +187,7 @@ pub struct Verify {
     #[command(flatten)]
     pub board: One,
     /// Which image.
-    #[arg(long, value_enum, default_value_t = Profile::Release)]
+    #[arg(long, visible_alias = "flavour", value_enum, default_value_t = Profile::Release)]
     pub profile: Profile,
     /// The ELF file [default: what `build` left]
     #[arg(long, value_name = "FILE")]

@@ -37,10 +37,10 @@ pub fn hypervisor(
     command
         .current_dir(project.root())
         .env("TABULA_GENERATED", generated)
-        .args(["--package", "hv", "--bin", "tabula", "--features", "image"])
+        .args(["--package", "hv", "--bin", profile.binary(), "--features", profile.feature()])
         .args(["--profile", profile.cargo_profile()]);
     run(&mut command)?;
-    Ok(folder.join(target.triple()).join(profile.cargo_profile()).join("tabula"))
+    Ok(folder.join(target.triple()).join(profile.cargo_profile()).join(profile.binary()))
 }
 
 /// Compiles and links the built-in guest.

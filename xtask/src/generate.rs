@@ -11,13 +11,13 @@ use crate::failure::Failure;
 use crate::planned::Planned;
 use crate::project::Project;
 
-/// Where a board's generated files belong: the debug flavour lies inside the release one's folder.
+/// Where a board's generated files belong: the other flavours lie inside the release one's folder.
 pub fn folder(project: &Project, planned: &Planned, profile: Profile) -> PathBuf {
     let name = &planned.plan.board.name;
     let folder = if planned.is_ours() { project.generated(name) } else { project.generated_elsewhere(name) };
     match profile {
         Profile::Release => folder,
-        Profile::Debug => folder.join("debug"),
+        Profile::Debug | Profile::SelfTest => folder.join(profile.word()),
     }
 }
 

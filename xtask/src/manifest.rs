@@ -40,7 +40,7 @@ pub struct Entry {
 pub struct Manifest {
     /// The board.
     pub board: String,
-    /// `release` or `debug`.
+    /// `release`, `debug` or `self-test`.
     pub profile: String,
     /// The image.
     pub image: Entry,

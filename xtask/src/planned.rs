@@ -48,11 +48,15 @@ pub fn findings(found: &Diagnostics) -> Failure {
 }
 
 impl Profile {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Release, Self::Debug, Self::SelfTest];
+
     /// The word on the command line and in folder names.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Release => "release",
             Self::Debug => "debug",
+            Self::SelfTest => "self-test",
         }
     }
 
@@ -61,6 +65,7 @@ impl Profile {
         match self {
             Self::Release => Flavour::Release,
             Self::Debug => Flavour::Debug,
+            Self::SelfTest => Flavour::SelfTest,
         }
     }
 
@@ -69,6 +74,23 @@ impl Profile {
         match self {
             Self::Release => "image",
             Self::Debug => "image-debug",
+            Self::SelfTest => "image-self-test",
+        }
+    }
+
+    /// The feature that cargo compiles it with.
+    pub const fn feature(self) -> &'static str {
+        match self {
+            Self::Release | Self::Debug => "image",
+            Self::SelfTest => "self-test",
+        }
+    }
+
+    /// The binary that is the image.
+    pub const fn binary(self) -> &'static str {
+        match self {
+            Self::Release | Self::Debug => "tabula",
+            Self::SelfTest => "tabula-self-test",
         }
     }
 }

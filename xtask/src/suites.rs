@@ -72,7 +72,7 @@ pub const ALL: [Suite; 13] = [
     Suite { name: "clippy", shows: "no warnings", run: host::clippy },
     Suite { name: "toolchains", shows: "each way to a bare-metal core, forced", run: toolchains::run },
     Suite { name: "command-line", shows: "exit codes and streams", run: command_line::run },
-    Suite { name: "boards", shows: "each board builds and its image verifies, in both flavours", run: boards::run },
+    Suite { name: "boards", shows: "each board builds and its image verifies, in every flavour", run: boards::run },
     Suite { name: "corruption", shows: "verify refuses damaged images", run: corruption::run },
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },

@@ -7,7 +7,7 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::model::{self, Arch, BootEntry, Cpus, EnableMethod, Extents, Origin, Placement, Retention, Sourced};
 use crate::schema::{
-    AddressWindow, Boot, EntryWord, Image, ImageDebug, Layout, Mapcache, RetentionWord, Size, Written,
+    AddressWindow, Boot, EntryWord, Image, ImageDebug, ImageSelfTest, Layout, Mapcache, RetentionWord, Size, Written,
 };
 
 /// Entries of a table.
@@ -117,6 +117,7 @@ pub(super) fn layout(
     let table = &layout.value;
     let release = extents(checker, &table.image.value);
     let debug = debug_extents(checker, &release, table.image_debug.as_ref().map(|image| &image.value));
+    let self_test = self_test_extents(checker, &release, table.image_self_test.as_ref().map(|image| &image.value));
     let stack_bytes = pages(checker, "layout.stack.size", &table.stack.value.size);
     let slots = [&table.fixmap.value.slots, &table.pmap.value.slots, &table.firmware.value.slots];
     few(
@@ -146,6 +147,7 @@ pub(super) fn layout(
     Some(model::Layout {
         release,
         debug,
+        self_test,
         stack_bytes,
         fixmap_slots: fixmap,
         pmap_slots: pmap,
@@ -195,29 +197,36 @@ fn extents(checker: &mut Checker, image: &Image) -> Extents {
 }
 
 fn debug_extents(checker: &mut Checker, release: &Extents, image: Option<&ImageDebug>) -> Extents {
-    let mut extent = |key: &str, written: Option<&Written<Size>>, released: &Sourced<u64>, factor: u64| match written {
+    let (text, rodata, data) =
+        image.map_or((None, None, None), |image| (image.text.as_ref(), image.rodata.as_ref(), image.data.as_ref()));
+    Extents {
+        text: extent(checker, "layout.image-debug.text", text, &release.text, ImageDebug::TEXT_FACTOR),
+        rodata: extent(checker, "layout.image-debug.rodata", rodata, &release.rodata, ImageDebug::OTHER_FACTOR),
+        data: extent(checker, "layout.image-debug.data", data, &release.data, ImageDebug::OTHER_FACTOR),
+    }
+}
+
+fn self_test_extents(checker: &mut Checker, release: &Extents, image: Option<&ImageSelfTest>) -> Extents {
+    let (text, rodata, data) =
+        image.map_or((None, None, None), |image| (image.text.as_ref(), image.rodata.as_ref(), image.data.as_ref()));
+    Extents {
+        text: extent(checker, "layout.image-self-test.text", text, &release.text, ImageSelfTest::TEXT_FACTOR),
+        rodata: extent(checker, "layout.image-self-test.rodata", rodata, &release.rodata, ImageSelfTest::RODATA_FACTOR),
+        data: extent(checker, "layout.image-self-test.data", data, &release.data, ImageSelfTest::DATA_FACTOR),
+    }
+}
+
+/// An extent as written, or `factor` times the release image's.
+fn extent(
+    checker: &mut Checker,
+    key: &str,
+    written: Option<&Written<Size>>,
+    released: &Sourced<u64>,
+    factor: u64,
+) -> Sourced<u64> {
+    match written {
         Some(written) => pages(checker, key, written),
         None => Sourced { value: released.value.saturating_mul(factor), from: released.from },
-    };
-    Extents {
-        text: extent(
-            "layout.image-debug.text",
-            image.and_then(|image| image.text.as_ref()),
-            &release.text,
-            ImageDebug::TEXT_FACTOR,
-        ),
-        rodata: extent(
-            "layout.image-debug.rodata",
-            image.and_then(|image| image.rodata.as_ref()),
-            &release.rodata,
-            ImageDebug::OTHER_FACTOR,
-        ),
-        data: extent(
-            "layout.image-debug.data",
-            image.and_then(|image| image.data.as_ref()),
-            &release.data,
-            ImageDebug::OTHER_FACTOR,
-        ),
     }
 }
 

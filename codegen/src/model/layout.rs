@@ -13,6 +13,8 @@ pub struct Layout {
     pub release: Extents,
     /// Extents of the debug image.
     pub debug: Extents,
+    /// Extents of the self-test image.
+    pub self_test: Extents,
     /// Bytes of one CPU's stack, whole pages.
     pub stack_bytes: Sourced<u64>,
     /// Fixmap slots.

@@ -256,7 +256,9 @@ fn too_large(inputs: &Inputs<'_>, found: &TooLarge) -> Refusal {
     let parts = [("text", &extents.text), ("rodata", &extents.rodata), ("data", &extents.data)];
     let (name, largest) = parts.into_iter().max_by_key(|(_, extent)| extent.value).expect("three extents");
     // Room for a few more tables than have been counted when the window was full.
-    let rest = bytes.saturating_sub(largest.value).saturating_add(4 * PAGE_BYTES);
+    let tables = (found.tables + 4) * PAGE_BYTES;
+    let others = parts.iter().filter(|(other, _)| *other != name).map(|(_, extent)| extent.value);
+    let rest = others.fold(tables, u64::saturating_add);
     let help = match IMAGE_WINDOW_BYTES.checked_sub(rest) {
         Some(room) if room > 0 => {
             format!("give {name} of the {} image at most {}", inputs.flavour.word(), human_bytes(room))

@@ -14,14 +14,20 @@ pub enum Flavour {
     Release,
     /// With checks, larger extents.
     Debug,
+    /// With checks, and tests of the hypervisor in the place of domains.
+    SelfTest,
 }
 
 impl Flavour {
+    /// All of them; the one that boards are written for first.
+    pub const ALL: [Self; 3] = [Self::Release, Self::Debug, Self::SelfTest];
+
     /// As reports name it.
     pub const fn word(self) -> &'static str {
         match self {
             Flavour::Release => "release",
             Flavour::Debug => "debug",
+            Flavour::SelfTest => "self-test",
         }
     }
 }

@@ -59,6 +59,7 @@ impl Inputs<'_> {
         match self.flavour {
             Flavour::Release => &self.board.layout.release,
             Flavour::Debug => &self.board.layout.debug,
+            Flavour::SelfTest => &self.board.layout.self_test,
         }
     }
 

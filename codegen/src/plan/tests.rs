@@ -15,14 +15,15 @@ use super::{Flavour, Plan, plan};
 use crate::model::{Board, Device, DirectmapPolicy, Dma, Origin, Placement, ReservedKind, Sourced};
 use boards::{arm64, bank, cores, domain, reserved, x86_64};
 
-/// Plans both flavours of a board, checks what holds of every plan, returns the release plan.
+/// Plans every flavour of a board, checks what holds of every plan, returns the release plan.
 fn check(board: &Board) -> Plan {
-    let [release, debug] = [Flavour::Release, Flavour::Debug].map(|flavour| {
+    let [release, debug, self_test] = Flavour::ALL.map(|flavour| {
         let plan = plan(board, flavour).unwrap_or_else(|found| panic!("{}", found.json()));
         invariants::check(&plan);
         plan
     });
     assert!(debug.footprint.frames > release.footprint.frames);
+    assert!(self_test.footprint.frames > debug.footprint.frames);
     release
 }
 

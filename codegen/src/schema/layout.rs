@@ -19,6 +19,10 @@ pub struct Layout {
     ///
     /// unit: table; default: four times `image.text`, twice `image.rodata` and `image.data`
     pub image_debug: Option<Written<ImageDebug>>,
+    /// Extents of the self-test image, which tests the hypervisor on its machine instead of running domains.
+    ///
+    /// unit: table; default: four times `image.text`, eight times `image.rodata`, sixteen times `image.data`
+    pub image_self_test: Option<Written<ImageSelfTest>>,
     /// Stack of each processor.
     ///
     /// unit: table; default: none
@@ -111,6 +115,33 @@ impl ImageDebug {
     pub const TEXT_FACTOR: u64 = 4;
     /// Default of `rodata` and `data`, in units of the release extent.
     pub const OTHER_FACTOR: u64 = 2;
+}
+
+/// `layout.image-self-test`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ImageSelfTest {
+    /// Code.
+    ///
+    /// unit: bytes, whole pages; default: four times `layout.image.text`
+    pub text: Option<Written<Size>>,
+    /// Constants.
+    ///
+    /// unit: bytes, whole pages; default: eight times `layout.image.rodata`
+    pub rodata: Option<Written<Size>>,
+    /// Variables.
+    ///
+    /// unit: bytes, whole pages; default: sixteen times `layout.image.data`
+    pub data: Option<Written<Size>>,
+}
+
+impl ImageSelfTest {
+    /// Default of `text`, in units of the release extent.
+    pub const TEXT_FACTOR: u64 = 4;
+    /// Default of `rodata`, in units of the release extent.
+    pub const RODATA_FACTOR: u64 = 8;
+    /// Default of `data`, in units of the release extent: it holds what the checker of page tables remembers.
+    pub const DATA_FACTOR: u64 = 16;
 }
 
 /// `layout.stack`

@@ -16,12 +16,10 @@ use crate::board::types::Access;
 use crate::cpu::CpuIndex;
 use crate::machine::Machine;
 use crate::mm::directmap;
-use crate::mm::entry::Unwatched;
+use crate::purpose::{WATCHER, Watcher};
 
 /// Bytes of a word.
 const WORD_BYTES: u64 = size_of::<u64>() as u64;
-
-static NOBODY: Unwatched = Unwatched;
 
 /// The CPU that runs this.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,11 +47,11 @@ fn assert_in_window(at: VirtAddr, bytes: u64) {
 
 impl Machine for ThisCpu {
     type Format = this::HostFormat;
-    type Watch = Unwatched;
+    type Watch = Watcher;
 
     #[inline(always)]
-    fn watch(&self) -> &Unwatched {
-        &NOBODY
+    fn watch(&self) -> &Watcher {
+        &WATCHER
     }
 
     #[inline(always)]

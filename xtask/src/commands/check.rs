@@ -31,11 +31,14 @@ pub(crate) fn execute(context: &Context, arguments: &Check) -> Result<(), Failur
 
 type Outcome = Result<(Plan, Diagnostics), Diagnostics>;
 
-/// Both flavours: the debug image has extents of its own.
+/// Every flavour: each has extents of its own. The plan is the release image's.
 fn check(board: &BoardFile) -> Outcome {
     let (model, warnings) = codegen::load(&board.path)?;
-    codegen::plan(&model, Flavour::Debug)?;
-    Ok((codegen::plan(&model, Flavour::Release)?, warnings))
+    let release = codegen::plan(&model, Flavour::Release)?;
+    for flavour in Flavour::ALL {
+        codegen::plan(&model, flavour)?;
+    }
+    Ok((release, warnings))
 }
 
 fn print_text(board: &BoardFile, outcome: &Outcome) {

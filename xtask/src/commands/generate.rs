@@ -1,4 +1,4 @@
-//! `gen`: writes the generated files of both flavours, or compares them.
+//! `gen`: writes the generated files of every flavour, or compares them.
 
 use crate::cli::{Gen, Profile};
 use crate::commands::Context;
@@ -9,7 +9,7 @@ use crate::planned::Planned;
 pub(crate) fn execute(context: &Context, arguments: &Gen) -> Result<(), Failure> {
     let mut work = Vec::new();
     for board in context.boards(&arguments.boards.words())? {
-        for profile in [Profile::Release, Profile::Debug] {
+        for profile in Profile::ALL {
             let planned = Planned::new(&board, profile)?;
             let files = generate::files(&planned)?;
             work.push((generate::folder(&context.project, &planned, profile), files));

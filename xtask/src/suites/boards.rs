@@ -18,8 +18,10 @@ pub(super) fn run(bench: &mut Bench<'_>) {
     for board in boards {
         let result = release(bench, &board);
         bench.job(format!("build {} release", board.name), result);
-        let result = bench.builder.build(&board, Profile::Debug).map(drop);
-        bench.job(format!("build {} debug", board.name), result);
+        for profile in [Profile::Debug, Profile::SelfTest] {
+            let result = bench.builder.build(&board, profile).map(drop);
+            bench.job(format!("build {} {}", board.name, profile.word()), result);
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn generated(bench: &mut Bench<'_>) {
         Err(failure) => return bench.job("generated", Err(failure)),
     };
     for board in boards {
-        for profile in [Profile::Release, Profile::Debug] {
+        for profile in Profile::ALL {
             let name = format!("generated {} {}", board.name, profile.word());
             let result = compare(bench, &board, profile);
             bench.job(name, result);

@@ -76,6 +76,7 @@ fn layout() -> Layout {
     Layout {
         release: extents(48, 16),
         debug: extents(192, 32),
+        self_test: extents(192, 256),
         stack_bytes: line(16 << 10, 64),
         fixmap_slots: line(16, 65),
         pmap_slots: line(8, 66),

@@ -1,0 +1,25 @@
+//! What the image is for once everything is up, domains or the tests of the self-test flavour; and who watches meanwhile.
+//!
+//! The one file of common code that asks for the flavour; `boot` calls either without knowing which.
+
+#[cfg(not(feature = "self-test"))]
+mod domains;
+#[cfg(not(feature = "self-test"))]
+pub(crate) use domains::{WATCHER, Watcher, early, idle, run};
+
+#[cfg(feature = "self-test")]
+pub(crate) use crate::self_test::{WATCHER, Watcher, early, idle, run};
+
+use crate::cpu::CpuIndex;
+use crate::domain::Domains;
+use crate::mm::pmap::Pmap;
+use crate::mm::system::System;
+
+/// Who is told of entry writes and invalidations.
+const _: &Watcher = &WATCHER;
+/// The boot CPU, while PMAP is up and no other CPU runs.
+const _: fn(&Pmap, &mut System) = early;
+/// The boot CPU, once every CPU has arrived.
+const _: fn(Domains) -> ! = run;
+/// Each other CPU, once it has arrived.
+const _: fn(CpuIndex) -> ! = idle;

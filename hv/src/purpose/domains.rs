@@ -1,0 +1,29 @@
+//! Domains: one after the other on the boot CPU, while the others sleep.
+//!
+//! Does nothing early, and nobody watches.
+
+use crate::arch::this;
+use crate::cpu::CpuIndex;
+use crate::domain::{self, Domains};
+use crate::mm::entry::Unwatched;
+use crate::mm::pmap::Pmap;
+use crate::mm::system::System;
+
+/// Nobody.
+pub(crate) type Watcher = Unwatched;
+
+/// Nobody.
+pub(crate) static WATCHER: Watcher = Unwatched;
+
+/// Nothing.
+pub(crate) fn early(_pmap: &Pmap, _memory: &mut System) {}
+
+/// Runs them.
+pub(crate) fn run(domains: Domains) -> ! {
+    domain::run(domains)
+}
+
+/// Sleeps for good.
+pub(crate) fn idle(_cpu: CpuIndex) -> ! {
+    this::cpu::park()
+}

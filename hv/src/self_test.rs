@@ -1,0 +1,22 @@
+//! The self-test flavour: the hypervisor tests itself on its machine, where the other images run domains.
+//!
+//! Boots like any image, then runs every row, says how each went and switches the machine off. Never part of the release
+//! or debug image.
+
+mod row;
+mod bench;
+mod run;
+mod rows;
+
+use crate::mm::checker::{Checker, Verdict};
+
+pub use run::{early, idle, panicked, run};
+
+/// Live entries that the checker follows.
+const LIVE: usize = 1024;
+
+/// The checker of break-before-make: stops where a rule is broken.
+pub type Watcher = Checker<LIVE>;
+
+/// It watches boot and every row.
+pub static WATCHER: Watcher = Checker::new(Verdict::Stop);

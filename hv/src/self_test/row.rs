@@ -1,0 +1,86 @@
+//! A test with a name, and why one failed.
+//!
+//! Runs nothing.
+
+use core::fmt::{self, Write};
+
+use arrayvec::ArrayString;
+
+use crate::self_test::bench::{Bench, EarlyBench};
+
+/// Enough for a sentence with two addresses; it is passed by value.
+const REASON_BYTES: usize = 120;
+
+/// How a row ended.
+pub(super) type Outcome = Result<(), Failure>;
+
+/// One line of the report. `xtask` knows every name.
+pub(super) struct Row<T> {
+    /// What holds, after the patch or item it belongs to.
+    pub(super) name: &'static str,
+    /// Shows it.
+    pub(super) test: T,
+}
+
+/// A test while PMAP is up, on the only CPU that runs.
+pub(super) type Early = fn(&EarlyBench<'_>) -> Outcome;
+/// A test once every CPU runs.
+pub(super) type Late = fn(&mut Bench) -> Outcome;
+
+/// Why a row failed.
+#[derive(Debug)]
+pub(super) struct Failure(ArrayString<REASON_BYTES>);
+
+impl Failure {
+    /// With this reason, cut short where it is longer than any should be.
+    pub(super) fn new(reason: fmt::Arguments<'_>) -> Self {
+        let mut text = Text(ArrayString::new());
+        // `Text` itself never fails; what is left of a value that cannot be printed is better than nothing.
+        if text.write_fmt(reason).is_err() {
+            text.0.truncate(0);
+        }
+        Self(text.0)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// Text that ends where its room does.
+pub(super) struct Text<const BYTES: usize>(pub(super) ArrayString<BYTES>);
+
+impl<const BYTES: usize> fmt::Write for Text<BYTES> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let fits = |bytes: &usize| text.is_char_boundary(*bytes);
+        let bytes = (0..=text.len().min(self.0.remaining_capacity())).rev().find(fits).unwrap_or(0);
+        self.0.push_str(&text[..bytes]);
+        Ok(())
+    }
+}
+
+/// Ends the row with a reason unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($reason:tt)+) => {
+        if !$condition {
+            return Err($crate::self_test::row::Failure::new(format_args!($($reason)+)));
+        }
+    };
+}
+pub(super) use ensure;
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+    use std::string::{String, ToString};
+
+    #[test]
+    fn a_long_reason_is_cut_at_a_character() {
+        let long: String = std::iter::repeat_n('ä', 500).collect();
+        let failure = Failure::new(format_args!("{long}")).to_string();
+        assert_eq!(failure.len(), super::REASON_BYTES);
+        assert!(long.starts_with(&failure));
+    }
+}
