@@ -1,16 +1,22 @@
 //! The self-test flavour: the hypervisor tests itself on its machine, where the other images run domains.
 //!
 //! Boots like any image, then runs every row, says how each went and switches the machine off. Never part of the release
-//! or debug image.
+//! or debug image. A row with what it needs of other CPUs is written in `rows`; what may be asked of one in `job`.
 
 mod row;
 mod bench;
+mod job;
+mod request;
+mod probe;
+mod live;
 mod run;
 mod rows;
 
 use crate::mm::checker::{Checker, Verdict};
 
-pub use run::{early, idle, panicked, run};
+pub use probe::Sight;
+pub use request::idle;
+pub use run::{early, panicked, run};
 
 /// Live entries that the checker follows.
 const LIVE: usize = 1024;

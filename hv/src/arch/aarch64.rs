@@ -10,6 +10,8 @@ pub mod firmware;
 pub mod guest;
 pub mod port;
 pub mod power;
+#[cfg(feature = "self-test")]
+pub mod probe;
 mod psci;
 mod registers;
 pub mod smp;

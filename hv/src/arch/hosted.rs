@@ -117,6 +117,33 @@ pub mod stack {
     pub fn wipe() {}
 }
 
+/// Nothing to look at.
+pub mod probe {
+    use paging::{Frame, VirtAddr};
+
+    use crate::self_test::Sight;
+
+    /// Nothing is translated.
+    pub fn look(_at: VirtAddr) -> Sight {
+        Sight { readable: false, writable: false, frame: None }
+    }
+
+    /// Every load faults.
+    pub fn load(_at: VirtAddr) -> Option<u64> {
+        None
+    }
+
+    /// The model board's.
+    pub fn root() -> Frame {
+        crate::board::BOOT.boot_root
+    }
+
+    /// A test that gets here has failed.
+    pub fn restart(_then: extern "C" fn() -> !) -> ! {
+        panic!("the stack of a test is not emptied")
+    }
+}
+
 /// No other processor.
 pub mod smp {
     use crate::cpu::CpuIndex;

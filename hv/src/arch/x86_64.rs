@@ -38,6 +38,8 @@ pub mod stack;
 pub mod guest;
 #[cfg(bare)]
 pub mod power;
+#[cfg(all(bare, feature = "self-test"))]
+pub mod probe;
 
 #[cfg(bare)]
 pub use firmware::Handoff;

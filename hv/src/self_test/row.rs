@@ -69,7 +69,15 @@ macro_rules! ensure {
         }
     };
 }
-pub(super) use ensure;
+/// Ends the row unless its negative control holds: without that, its result means nothing.
+macro_rules! control {
+    ($condition:expr, $($reason:tt)+) => {
+        if !$condition {
+            return Err($crate::self_test::row::Failure::new(format_args!("control: {}", format_args!($($reason)+))));
+        }
+    };
+}
+pub(super) use {control, ensure};
 
 #[cfg(test)]
 mod tests {

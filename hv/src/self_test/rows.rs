@@ -2,8 +2,11 @@
 //!
 //! A new row: a function, and a line in the list of its file.
 
-mod checker;
-mod pmap;
+pub(super) mod checker;
+mod harness;
+pub(super) mod pmap;
+pub(super) mod stacks;
+pub(super) mod windows;
 
 use crate::self_test::row::{Early, Late, Row};
 
@@ -11,4 +14,4 @@ use crate::self_test::row::{Early, Late, Row};
 pub(super) const EARLY: &[Row<Early>] = pmap::EARLY;
 
 /// Rows once every CPU runs.
-pub(super) const LATE: &[&[Row<Late>]] = &[checker::ROWS];
+pub(super) const LATE: &[&[Row<Late>]] = &[harness::ROWS, checker::ROWS, pmap::ROWS, stacks::ROWS, windows::ROWS];

@@ -1,6 +1,6 @@
 //! Runs the rows, in order, and counts them.
 //!
-//! A row that panics is the last one: what it held is not known.
+//! A row that panics on the boot CPU is the last one: what it held is not known. One that makes another CPU panic goes on.
 
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -11,11 +11,13 @@ use crate::arch::this;
 use crate::console::last_words;
 use crate::cpu::CpuIndex;
 use crate::domain::Domains;
+use crate::mm::here::Here;
 use crate::mm::pmap::Pmap;
 use crate::mm::system::System;
-use crate::self_test::bench::{Bench, EarlyBench};
+use crate::mm::this_cpu::ThisCpu;
+use crate::self_test::bench::{self, Bench, EarlyBench};
 use crate::self_test::row::Outcome;
-use crate::self_test::rows;
+use crate::self_test::{request, rows};
 use crate::{fault, power, say};
 
 static PASSED: AtomicU32 = AtomicU32::new(0);
@@ -24,11 +26,15 @@ static FAILED: AtomicU32 = AtomicU32::new(0);
 static RUNNING: TicketMutex<Option<&'static str>> = TicketMutex::new(None);
 
 /// The rows that need PMAP, on the only CPU that runs.
-pub fn early(pmap: &Pmap, _memory: &mut System) {
-    let bench = EarlyBench { pmap };
+pub fn early(pmap: &Pmap, memory: &mut System) {
+    let cpu = ThisCpu::new();
+    let mut reach = pmap;
+    let here = &mut Here::new(&cpu, &mut reach);
+    let bench = EarlyBench { pmap, scratch: bench::take_block(memory, here) };
     for row in rows::EARLY {
         one(row.name, || (row.test)(&bench));
     }
+    bench::give_block(memory, here, bench.scratch);
 }
 
 /// The rest, then the end.
@@ -40,11 +46,6 @@ pub fn run(_domains: Domains) -> ! {
     let (passed, failed) = (PASSED.load(Ordering::Relaxed), FAILED.load(Ordering::Relaxed));
     say!("{passed} passed, {failed} failed");
     power::off()
-}
-
-/// Each other CPU, once it has arrived: sleeps for good.
-pub fn idle(_cpu: CpuIndex) -> ! {
-    this::cpu::park()
 }
 
 fn one(name: &'static str, test: impl FnOnce() -> Outcome) {
@@ -63,11 +64,16 @@ fn one(name: &'static str, test: impl FnOnce() -> Outcome) {
     }
 }
 
-/// A broken invariant: of the running row, which has failed; of anything else, as in any image.
+/// A broken invariant: of a job, which is told; of the running row, which has failed; of anything else, as in any image.
 pub fn panicked(info: &PanicInfo<'_>) -> ! {
     // Held over a store only; a CPU that panics in between does not run a row.
     let running = RUNNING.try_lock().and_then(|name| *name);
     let Some(name) = running else { fault::panicked(info) };
+    let cpu = this::cpu::index();
+    if cpu != CpuIndex::BOOT {
+        request::panicked(cpu, info);
+        fault::panicked(info)
+    }
     let (passed, failed) = (PASSED.load(Ordering::Relaxed), FAILED.load(Ordering::Relaxed) + 1);
     match info.location() {
         Some(at) => last_words(format_args!("test {name} ... FAILED: panic: {} ({at})", info.message())),

@@ -70,6 +70,11 @@ impl Gate {
             | (at >> 16 & 0xffff) << 48;
         Self([low, at >> 32])
     }
+
+    /// The gate as words.
+    pub const fn words(self) -> [u64; 2] {
+        self.0
+    }
 }
 
 /// The 64-bit task state segment: only the stacks in it matter.

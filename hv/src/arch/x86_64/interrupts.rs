@@ -34,7 +34,7 @@ pub(super) const STACK_TOP: VirtAddr = VirtAddr::new(FAULT_STACK_TOP.get() - EXC
 const _: () = assert!(PRIVATE.stack_bytes >= 2 * EXCEPTION_BYTES, "layout.stack.size");
 
 /// Vectors of the table.
-const VECTORS: usize = 256;
+pub(super) const VECTORS: usize = 256;
 
 /// The mask of vectors whose error code the processor pushes.
 const ERROR_CODES: u32 = {
