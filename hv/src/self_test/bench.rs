@@ -2,7 +2,7 @@
 //!
 //! Judges nothing.
 
-use paging::{FrameRange, VirtAddr};
+use paging::{Frame, FrameRange, VirtAddr};
 
 use crate::board::{CPUS, DOMAINS};
 use crate::cpu::CpuIndex;
@@ -110,6 +110,11 @@ impl Bench {
     ) -> Result<Option<VirtAddr>, Failure> {
         let at = self.ask(cpu, Job::FirstReadable, [base.get(), bytes])?;
         Ok((at != NOWHERE).then_some(VirtAddr::new(at)))
+    }
+
+    /// The root that a CPU has loaded.
+    pub(super) fn root(&self, cpu: CpuIndex) -> Result<Frame, Failure> {
+        self.ask(cpu, Job::Root, [0; 2]).map(Frame::new)
     }
 
     /// Leaves of a CPU's root that lead to `frames`.

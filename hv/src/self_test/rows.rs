@@ -5,6 +5,9 @@
 pub(super) mod checker;
 mod harness;
 pub(super) mod pmap;
+mod roots;
+mod tables;
+mod guards;
 pub(super) mod stacks;
 pub(super) mod windows;
 
@@ -14,4 +17,5 @@ use crate::self_test::row::{Early, Late, Row};
 pub(super) const EARLY: &[Row<Early>] = pmap::EARLY;
 
 /// Rows once every CPU runs.
-pub(super) const LATE: &[&[Row<Late>]] = &[harness::ROWS, checker::ROWS, pmap::ROWS, stacks::ROWS, windows::ROWS];
+pub(super) const LATE: &[&[Row<Late>]] =
+    &[harness::ROWS, checker::ROWS, pmap::ROWS, roots::ROWS, tables::ROWS, guards::ROWS, stacks::ROWS, windows::ROWS];

@@ -1,0 +1,57 @@
+//! Guards: no page of one can be read, on any CPU.
+
+use paging::{HostAccess, HostAttributes, Level, Memory, PAGE_BYTES, VirtAddr};
+
+use crate::arch::this::HostFormat;
+use crate::board::types::{Access, Region};
+use crate::board::{PMAP, PRIVATE, REGIONS, region};
+use crate::self_test::bench::Bench;
+use crate::self_test::row::{Failure, Late, Outcome, Row, control, ensure};
+use crate::self_test::rows::tables::with_entry;
+
+pub(super) const ROWS: &[Row<Late>] = &[
+    Row { name: "guards: the stack has an unmapped page on either side", test: stack_guards },
+    Row { name: "guards: no page between windows is mapped", test: window_guards },
+];
+
+/// Whether every page of a guard is unmapped, on every CPU.
+fn is_unmapped(bench: &Bench, guard: &Region) -> Outcome {
+    for cpu in bench.cpus() {
+        let first = bench.first_readable(cpu, guard.base, guard.bytes)?;
+        ensure!(first.is_none(), "cpu {cpu} reads {} in {}", first.unwrap_or(guard.base), guard.name);
+    }
+    Ok(())
+}
+
+fn guard_at(at: VirtAddr) -> Result<&'static Region, Failure> {
+    let guard = region(at).filter(|region| region.access == Access::Guard);
+    guard.ok_or_else(|| Failure::new(format_args!("the plan has no guard at {at}")))
+}
+
+fn stack_guards(bench: &mut Bench) -> Outcome {
+    let (low, end) = (PRIVATE.stack, VirtAddr::new(PRIVATE.stack.get() + PRIVATE.stack_bytes));
+    for at in [VirtAddr::new(low.get() - PAGE_BYTES), end] {
+        is_unmapped(bench, guard_at(at)?)?;
+    }
+    for cpu in bench.cpus() {
+        for page in [low, VirtAddr::new(end.get() - PAGE_BYTES)] {
+            let seen = bench.first_readable(cpu, page, PAGE_BYTES)? == Some(page);
+            control!(seen, "cpu {cpu} cannot read its own stack at {page}");
+        }
+    }
+    Ok(())
+}
+
+fn window_guards(bench: &mut Bench) -> Outcome {
+    let mut guards = 0;
+    for guard in REGIONS.iter().filter(|region| region.access == Access::Guard) {
+        is_unmapped(bench, guard)?;
+        guards += 1;
+    }
+    ensure!(guards > 2, "the plan has {guards} guards");
+    let frame = bench.scratch().first;
+    let entry = HostFormat::leaf(Level::L3, frame, HostAttributes::new(HostAccess::Read, Memory::Normal));
+    let found = with_entry(PMAP.slots as usize, entry, |at| guard_at(at).map(|guard| is_unmapped(bench, guard)));
+    control!(found?.is_err(), "a page in the guard behind pmap is not found");
+    Ok(())
+}
