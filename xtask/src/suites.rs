@@ -10,6 +10,7 @@ mod faults;
 mod host;
 mod moves;
 mod policies;
+mod self_tests;
 mod toolchains;
 mod variants;
 
@@ -64,7 +65,7 @@ pub struct Suite {
 }
 
 /// All of them, in the order in which they run: quick and general first.
-pub const ALL: [Suite; 13] = [
+pub const ALL: [Suite; 14] = [
     Suite { name: "tidy", shows: "house rules that a program can check", run: host::tidy },
     Suite { name: "format", shows: "rustfmt has nothing to change", run: host::format },
     Suite { name: "generated", shows: "committed generated files are what the boards give", run: host::generated },
@@ -78,6 +79,7 @@ pub const ALL: [Suite; 13] = [
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },
     Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },
     Suite { name: "moves", shows: "an image loaded elsewhere moves or says why not", run: moves::run },
+    Suite { name: "self-tests", shows: "the hypervisor's tests of itself, in its emulator", run: self_tests::run },
 ];
 
 /// How all suites went.

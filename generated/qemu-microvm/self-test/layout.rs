@@ -55,7 +55,7 @@ pub static SECTIONS: [types::Section; 4] = [
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 37] = [
+pub static REGIONS: [types::Region; 38] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -106,30 +106,37 @@ pub static REGIONS: [types::Region; 37] = [
         from: types::Origin::BaseLine(62),
     },
     types::Region {
-        name: "scratch",
+        name: "root table",
         base: paging::VirtAddr::new(0xffff_ff00_0000_8000),
+        bytes: 0x1000,
+        access: types::Access::ReadWrite,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "scratch",
+        base: paging::VirtAddr::new(0xffff_ff00_0000_9000),
         bytes: 0x1000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(62),
     },
     types::Region {
         name: "guard below map cache",
-        base: paging::VirtAddr::new(0xffff_ff00_0000_9000),
+        base: paging::VirtAddr::new(0xffff_ff00_0000_a000),
         bytes: 0x1000,
         access: types::Access::Guard,
         from: types::Origin::BaseLine(62),
     },
     types::Region {
         name: "map cache",
-        base: paging::VirtAddr::new(0xffff_ff00_0000_a000),
+        base: paging::VirtAddr::new(0xffff_ff00_0000_b000),
         bytes: 0x4_0000,
         access: types::Access::Window,
         from: types::Origin::BaseLine(62),
     },
     types::Region {
         name: "guard above map cache",
-        base: paging::VirtAddr::new(0xffff_ff00_0004_a000),
-        bytes: 0x1b_6000,
+        base: paging::VirtAddr::new(0xffff_ff00_0004_b000),
+        bytes: 0x1b_5000,
         access: types::Access::Guard,
         from: types::Origin::BaseLine(62),
     },
@@ -496,13 +503,14 @@ pub const FIRMWARE: types::Window = types::Window {
 pub const PRIVATE: types::PrivateArea = types::PrivateArea {
     stack: paging::VirtAddr::new(0xffff_ff00_0000_1000),
     stack_bytes: 0x4000,
-    scratch: paging::VirtAddr::new(0xffff_ff00_0000_8000),
+    scratch: paging::VirtAddr::new(0xffff_ff00_0000_9000),
     scratch_bytes: 0x1000,
-    mapcache: paging::VirtAddr::new(0xffff_ff00_0000_a000),
+    mapcache: paging::VirtAddr::new(0xffff_ff00_0000_b000),
     mapcache_slots: 64,
     scrub: paging::VirtAddr::new(0xffff_ff00_0020_0000),
     scrub_table: paging::VirtAddr::new(0xffff_ff00_0000_6000),
     mapcache_table: paging::VirtAddr::new(0xffff_ff00_0000_7000),
+    root_table: paging::VirtAddr::new(0xffff_ff00_0000_8000),
 };
 /// Which RAM is mapped while nobody asks for it.
 pub const DIRECTMAP: types::Directmap = types::Directmap {
@@ -610,6 +618,8 @@ pub const MANIFEST: types::Manifest = types::Manifest {
 pub static BLOBS: [types::Blob; 0] = [];
 /// Guests, in file order.
 pub static DOMAINS: [types::Domain; 0] = [];
+/// Devices that no isolation holds, in file order.
+pub static HOLES: [types::Hole; 0] = [];
 const _: () = assert!(
     BOOT.load.is_aligned_to(0x20_0000) && BOOT.load.get() == SECTIONS[0].base.get(),
     "platforms/qemu-x86_64.toml:54: boot.load"

@@ -268,7 +268,8 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[7][4] = LongMode::leaf(Level::L3, Frame::new(0x2d0), DATA);
     tables[7][6] = LongMode::leaf(Level::L3, Frame::new(0x286), DATA);
     tables[7][7] = LongMode::leaf(Level::L3, Frame::new(0x287), DATA);
-    tables[7][8] = LongMode::leaf(Level::L3, Frame::new(0x2dd), DATA);
+    tables[7][8] = LongMode::leaf(Level::L3, Frame::new(0x280), DATA);
+    tables[7][9] = LongMode::leaf(Level::L3, Frame::new(0x2dd), DATA);
     tables[8][0] = LongMode::table(FRAMES[11]);
     tables[8][511] = LongMode::table(FRAMES[1]);
     tables[9][158] = LongMode::leaf(Level::L3, Frame::new(0x9e), CODE);
@@ -313,5 +314,6 @@ pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(4), LongMode::leaf(Level::L3, frames.stack.add(3), DATA));
     table.store(Index::new(6), LongMode::leaf(Level::L3, frames.private_l2, DATA));
     table.store(Index::new(7), LongMode::leaf(Level::L3, frames.private_l3, DATA));
-    table.store(Index::new(8), LongMode::leaf(Level::L3, frames.scratch.add(0), DATA));
+    table.store(Index::new(8), LongMode::leaf(Level::L3, frames.root, DATA));
+    table.store(Index::new(9), LongMode::leaf(Level::L3, frames.scratch.add(0), DATA));
 }

@@ -262,7 +262,8 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[7][4] = El2::leaf(Level::L3, Frame::new(0x2cf), DATA);
     tables[7][6] = El2::leaf(Level::L3, Frame::new(0x286), DATA);
     tables[7][7] = El2::leaf(Level::L3, Frame::new(0x287), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x2dc), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x280), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x2dc), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x200), CODE);
@@ -304,5 +305,6 @@ pub fn cpu_private_l3(table: &Table, frames: &CpuFrames) {
     table.store(Index::new(4), El2::leaf(Level::L3, frames.stack.add(3), DATA));
     table.store(Index::new(6), El2::leaf(Level::L3, frames.private_l2, DATA));
     table.store(Index::new(7), El2::leaf(Level::L3, frames.private_l3, DATA));
-    table.store(Index::new(8), El2::leaf(Level::L3, frames.scratch.add(0), DATA));
+    table.store(Index::new(8), El2::leaf(Level::L3, frames.root, DATA));
+    table.store(Index::new(9), El2::leaf(Level::L3, frames.scratch.add(0), DATA));
 }

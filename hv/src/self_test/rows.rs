@@ -1,6 +1,6 @@
 //! Every row, in the order in which they run. A row's name begins with the patch or item that it is an acceptance test of.
 //!
-//! A new row: a function, and a line in the list of its file.
+//! A new row: a function, a line in the list of its file, its name in xtask's list.
 
 pub(super) mod checker;
 mod harness;
