@@ -5,9 +5,7 @@
 
 use core::ops::ControlFlow;
 
-use paging::{
-    Entry, Frame, FrameRange, HostAccess, Index, Leaf, Level, Memory, PAGE_BYTES, Root, TableAccess, VirtAddr, Visit,
-};
+use paging::{Entry, Frame, FrameRange, HostAccess, Index, Leaf, Level, Memory, Root, TableAccess, VirtAddr, Visit};
 
 use crate::arch::this::{self, HostFormat};
 use crate::board::types::Access;
@@ -138,8 +136,8 @@ pub(super) fn leads_to(found: &Found, frames: FrameRange) -> bool {
 /// Whether code could be written through it: it is executable and no code of the image, or shows that code writable,
 /// or is no entry of the format, which has none that are both.
 pub(super) fn is_writable_code(found: &Found) -> bool {
-    let text = &SECTIONS[0];
-    let text = FrameRange::new(Frame::containing(text.base), text.bytes / PAGE_BYTES);
+    // What the section leaves of its extent is free RAM, and no code.
+    let text = FrameRange::between(Frame::containing(SECTIONS[0].base), image::slack(&SECTIONS[0]).frames.first);
     match found {
         Visit::Table { .. } => false,
         Visit::Leaf(leaf) => {
