@@ -44,11 +44,11 @@ fn synchronous(context: &mut Context, syndrome: Syndrome) {
         Class::Hvc(_) => context.x[0] = psci::NOT_SUPPORTED,
         // The trapped instruction has not run: step over it.
         Class::Smc(_) => {
-            context.counter += INSTRUCTION_BYTES;
+            context.counter = context.counter.wrapping_add(INSTRUCTION_BYTES);
             context.x[0] = psci::NOT_SUPPORTED;
         }
         // A wait may end at any time.
-        Class::Wait => context.counter += INSTRUCTION_BYTES,
+        Class::Wait => context.counter = context.counter.wrapping_add(INSTRUCTION_BYTES),
         Class::SystemRegister | Class::Simd | Class::Unknown => undefined(context),
         Class::DataAbort(abort) | Class::InstructionAbort(abort) => stop(context, &Outside::new(context.domain, abort)),
         Class::IllegalState
