@@ -2,12 +2,14 @@
 //!
 //! A suite that could not run has failed; the last line counts what passed and what failed.
 
+mod a64;
 mod boards;
 mod boots;
 mod command_line;
 mod corruption;
 mod faults;
 mod host;
+mod hostile;
 mod moves;
 mod policies;
 mod self_tests;
@@ -78,6 +80,7 @@ pub const ALL: [Suite; 14] = [
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },
     Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },
+    Suite { name: "hostile", shows: "what a guest sends ends in an error to it or its own stop", run: hostile::run },
     Suite { name: "moves", shows: "an image loaded elsewhere moves or says why not", run: moves::run },
     Suite { name: "self-tests", shows: "the hypervisor's tests of itself, in its emulator", run: self_tests::run },
 ];

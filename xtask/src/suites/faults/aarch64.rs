@@ -1,13 +1,14 @@
 //! Instructions that fail at EL2, and the words of the reports.
 //!
-//! Encodings: Arm ARM (DDI 0487), "Alphabetical list of A64 base instructions"; system registers: "AArch64 System
-//! Register Descriptions", each with its op0, op1, CRn, CRm, op2.
+//! Encodings: as in `a64`; system registers: Arm ARM (DDI 0487), "AArch64 System Register Descriptions", each with its
+//! op0, op1, CRn, CRm, op2.
 
 use codegen::plan::Plan;
 use paging::{Level, VirtAddr};
 
 use super::patch::Place;
 use super::{Attempt, Code, Counter, Fault, Machine, Reason};
+use crate::suites::a64::{self, BR, DSB, ERET, ISB, LDR, STR, UDF, hvc, load};
 
 pub(super) const MACHINE: Machine = Machine {
     counter_name: "elr",
@@ -18,26 +19,16 @@ pub(super) const MACHINE: Machine = Machine {
     own,
 };
 
-/// LDR (immediate): X1 from [X0].
-const LDR: u32 = 0xf940_0001;
-/// STR (immediate): X1 to [X0].
-const STR: u32 = 0xf900_0001;
-/// BR X0.
-const BR: u32 = 0xd61f_0000;
 /// LDAXR: W1 from [X0]; its address must be aligned whatever SCTLR_EL2.A says.
 const LDAXR: u32 = 0x885f_fc01;
 /// STP (pre-index): X29, X30 to [SP, #-16]!.
 const PUSH: u32 = 0xa9bf_7bfd;
 /// B to the instruction before it.
 const B_BACK: u32 = 0x17ff_ffff;
-/// UDF #0.
-const UDF: u32 = 0;
 /// BRK #0.
 const BRK: u32 = 0xd420_0000;
 /// SVC #0.
 const SVC: u32 = 0xd400_0001;
-/// HVC #5.
-const HVC_5: u32 = 0xd400_00a2;
 /// ADR: X1 becomes the address 16 bytes behind this instruction's.
 const ADR_X1_16: u32 = 0x1000_0081;
 /// MSR ELR_EL2 (3, 4, 4, 0, 1), X1.
@@ -46,30 +37,12 @@ const MSR_ELR_X1: u32 = 0xd51c_4021;
 const MSR_SPSR_X0: u32 = 0xd51c_4000;
 /// MSR CPTR_EL2 (3, 4, 1, 1, 2), X0.
 const MSR_CPTR_X0: u32 = 0xd51c_1140;
-/// ERET.
-const ERET: u32 = 0xd69f_03e0;
-/// DSB SY.
-const DSB: u32 = 0xd503_3f9f;
-/// ISB.
-const ISB: u32 = 0xd503_3fdf;
 /// FMOV D0, XZR.
 const FMOV: u32 = 0x9e67_03e0;
 
-/// MOVZ and three MOVK: `value` into a register.
-fn load(register: u32, value: u64) -> [u32; 4] {
-    const MOVZ: u32 = 0xd280_0000;
-    const MOVK: u32 = 0xf280_0000;
-    [0, 1, 2, 3].map(|part| {
-        let base = if part == 0 { MOVZ } else { MOVK };
-        let immediate = (value >> (16 * part) & 0xffff) as u32;
-        base | (part << 21) | (immediate << 5) | register
-    })
-}
-
 /// Code whose instruction number `fails` does.
 fn inside(words: &[u32], fails: usize) -> Code {
-    let bytes = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    Code { bytes, counter: Counter::Inside(fails * size_of::<u32>()) }
+    Code { bytes: a64::bytes(words), counter: Counter::Inside(fails * size_of::<u32>()) }
 }
 
 fn touch(attempt: Attempt, at: VirtAddr) -> Code {
@@ -132,7 +105,7 @@ fn own(plan: &Plan, nowhere: VirtAddr) -> Vec<Fault> {
         plain("breakpoint", "breakpoint instruction", inside(&[BRK], 0)),
         // A call's return address is behind it.
         plain("supervisor call", "supervisor call", inside(&[SVC], 1)),
-        plain("hypervisor call", "hypervisor call #0x5", inside(&[HVC_5], 1)),
+        plain("hypervisor call", "hypervisor call #0x5", inside(&[hvc(5)], 1)),
         plain("exception return to no mode", "illegal execution state", illegal_return()),
         plain("floating point where it traps", "trapped floating point", trapped_simd()),
     ];
