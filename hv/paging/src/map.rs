@@ -116,6 +116,30 @@ impl<F: Format> Mapper<F> {
         frames: FrameRange,
         attributes: F::Attributes,
     ) -> Result<(), MapError<F>> {
+        let request = self.check(at, frames, attributes)?;
+        let missing = self.missing_tables(access, Some(self.root.frame), self.root.level, request)?;
+        let mut reserve = Reserve::fill(access, source, missing).ok_or(MapError::OutOfTables)?;
+        self.fill(access, &mut reserve, self.root, request, attributes);
+        Ok(())
+    }
+
+    /// How many tables [`Mapper::map`] would take from its source.
+    ///
+    /// # Errors
+    /// Those of [`Mapper::map`], but for want of tables.
+    pub fn tables_needed(
+        &self,
+        access: &mut impl TableAccess,
+        at: F::Input,
+        frames: FrameRange,
+        attributes: F::Attributes,
+    ) -> Result<u64, MapError<F>> {
+        let request = self.check(at, frames, attributes)?;
+        self.missing_tables(access, Some(self.root.frame), self.root.level, request)
+    }
+
+    /// What does not depend on what the tables hold.
+    fn check(&self, at: F::Input, frames: FrameRange, attributes: F::Attributes) -> Result<Request, MapError<F>> {
         if !F::attributes_allowed(attributes) {
             return Err(MapError::Attributes(attributes));
         }
@@ -123,12 +147,7 @@ impl<F: Format> Mapper<F> {
         if end > F::FRAME_LIMIT {
             return Err(MapError::FrameOutOfRange { frames });
         }
-        let first = frames.first.number();
-        let request = Request::new::<F>(self.root.level, at, first, frames.frames)?;
-        let missing = self.missing_tables(access, Some(self.root.frame), self.root.level, request)?;
-        let mut reserve = Reserve::fill(access, source, missing).ok_or(MapError::OutOfTables)?;
-        self.fill(access, &mut reserve, self.root, request, attributes);
-        Ok(())
+        Request::new::<F>(self.root.level, at, frames.first.number(), frames.frames)
     }
 
     /// How many tables `request` needs that are not there; `table` is `None` below a missing one.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use paging::{
     El2, Entry, Ept, Format, Frame, FrameRange, GuestAccess, GuestAttributes, HostAccess, HostAttributes, Index,
-    InputAddress, Level, LongMode, Mapper, Memory, Npt, PAGE_BYTES, Removed, Root, Stage2, TableAccess, TableSource,
-    for_each_leaf, walk,
+    InputAddress, Level, LongMode, MapError, Mapper, Memory, Npt, PAGE_BYTES, Removed, Root, Stage2, TableAccess,
+    TableSource, for_each_leaf, walk,
 };
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
@@ -66,12 +66,17 @@ fn check<F: Format>(operations: &[Operation], attributes: F::Attributes, limit: 
         if is_map {
             let frames = FrameRange::new(Frame::new(frame), pages);
             let free = model.range(span.clone()).next().is_none();
+            let needed = mapper.tables_needed(&mut tables, at, frames, attributes);
             match mapper.map(&mut tables, &mut pool, at, frames, attributes) {
                 Ok(()) => {
                     assert!(free, "mapped over something");
+                    assert_eq!(needed, Ok((pool.out.len() - before) as u64), "as many tables as were foretold");
                     model.extend(span.map(|at| (at, frames.first.add(at - page))));
                 }
-                Err(_) => assert!(pool.out.len() == before, "a failed map kept tables"),
+                Err(error) => {
+                    assert!(pool.out.len() == before, "a failed map kept tables");
+                    assert!(error == MapError::OutOfTables || needed == Err(error), "the same is wrong");
+                }
             }
         } else {
             let mut gone = 0;
