@@ -72,4 +72,10 @@ pub trait Machine {
 
     /// Cleans `bytes` bytes to the point of coherency, for readers that go past the caches.
     fn clean(&self, at: VirtAddr, bytes: u64);
+
+    /// [`zero`](Machine::zero) and [`clean`](Machine::clean); in one pass, where the processor has a way.
+    fn scrub(&self, at: VirtAddr, bytes: u64) {
+        self.zero(at, bytes);
+        self.clean(at, bytes);
+    }
 }

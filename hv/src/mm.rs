@@ -20,8 +20,11 @@ pub mod buddy;
 pub mod vmap;
 pub mod heap;
 pub mod system;
+pub mod domain_area;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod guest_rig;
 
 #[cfg(test)]
 mod tests;

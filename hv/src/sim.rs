@@ -110,6 +110,11 @@ impl<F: HostFormat> Sim<F> {
         FrameRange::between(*lock(&self.next_table), self.memory.frames().end())
     }
 
+    /// The root that a CPU has loaded.
+    pub fn root(&self, cpu: CpuIndex) -> Option<Frame> {
+        lock(&self.processors[cpu.get()]).root.map(|root| root.frame)
+    }
+
     /// Loads a root. Forgets nothing, as on a machine without address space identifiers.
     pub fn set_root(&self, cpu: CpuIndex, root: Frame) {
         lock(&self.processors[cpu.get()]).root = Some(Root::new(root, Level::L0));

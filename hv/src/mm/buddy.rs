@@ -122,6 +122,9 @@ pub struct DomainHeap {
     quarantine: Option<Frame>,
     #[cfg(test)]
     pub(crate) tables_left: Option<u64>,
+    /// Of tables and domains' chunks together.
+    #[cfg(test)]
+    pub(crate) allocations_left: Option<u64>,
 }
 
 /// Whether the heap is in the middle of something: tables are lent and taken back then, too.
@@ -160,6 +163,8 @@ impl DomainHeap {
         owner: Owner,
         near: Node,
     ) -> Result<Frame, AllocError> {
+        #[cfg(test)]
+        self.count_down_all().ok_or(AllocError::OutOfFrames)?;
         self.allocate_in(here, Zone::Domain, order, owner, near)
     }
 

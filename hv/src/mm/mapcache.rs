@@ -12,6 +12,7 @@
 //! page for another domain than the one whose slot is loaded.
 
 mod context;
+mod held;
 mod ledger;
 mod mapped;
 mod own;
@@ -31,6 +32,7 @@ use ledger::Ledger;
 use slots::{NOTHING, Slot, SlotNumber, SlotSet};
 
 pub use context::{Context, Owner, Refused, View};
+pub use held::Held;
 pub use ledger::{Figures, Leaked, Moment};
 pub use mapped::{Mapped, OutsidePage};
 pub use own::{Cache, OwnView, Ready, here, init, init_secondary};

@@ -146,6 +146,11 @@ impl Machine for ThisCpu {
         unsafe { this::cache::zero(at, bytes) }
     }
 
+    /// The architecture's fill cleans already.
+    fn scrub(&self, at: VirtAddr, bytes: u64) {
+        self.zero(at, bytes);
+    }
+
     fn clean(&self, at: VirtAddr, bytes: u64) {
         assert_in_window(at, bytes);
         // SAFETY: the caller holds a mapping of the range.

@@ -70,6 +70,8 @@ impl DomainHeap {
             quarantine: None,
             #[cfg(test)]
             tables_left: None,
+            #[cfg(test)]
+            allocations_left: None,
         };
         let ranges = boot.drain();
         heap.feed_seed(here, seed, &ranges)?;

@@ -15,6 +15,15 @@ use crate::mm::space::{Occupancy, Tables};
 const ANY: Node = Node(0);
 
 impl DomainHeap {
+    /// Counts an allocation of any kind; `None` for the one that a test wants refused, and all later ones.
+    #[cfg(test)]
+    pub(super) fn count_down_all(&mut self) -> Option<()> {
+        if let Some(left) = &mut self.allocations_left {
+            *left = left.checked_sub(1)?;
+        }
+        Some(())
+    }
+
     /// The record of a table that this heap lent.
     fn table_record<'m, M: Machine>(
         &self,
@@ -36,8 +45,11 @@ impl DomainHeap {
 impl Tables for DomainHeap {
     fn allocate(&mut self, here: &mut Here<'_, impl Machine, impl Reach>) -> Option<Frame> {
         #[cfg(test)]
-        if let Some(left) = &mut self.tables_left {
-            *left = left.checked_sub(1)?;
+        {
+            self.count_down_all()?;
+            if let Some(left) = &mut self.tables_left {
+                *left = left.checked_sub(1)?;
+            }
         }
         if self.nesting == Nesting::Outermost {
             self.hold_back(here, Order::FRAME.frames(), ANY).ok()?;

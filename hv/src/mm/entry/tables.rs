@@ -58,6 +58,13 @@ impl<'m, M: Machine, F: Format<Attributes: Kind>, A: TableAccess> Watched<'m, M,
         Self { writer, access, regime, seen, path, format: PhantomData }
     }
 
+    /// The same tables, of which the root translates what begins at byte `first` of all that four levels translate:
+    /// for a part of a tree that its editor addresses from zero.
+    pub fn beginning_at(mut self, first: u64) -> Self {
+        self.path.iter_mut().flatten().for_each(|known| known.first = first);
+        self
+    }
+
     fn level_of(&self, table: Frame) -> Option<(Level, Known)> {
         Level::ALL.into_iter().find_map(|level| {
             let known = self.path[depth(level)]?;

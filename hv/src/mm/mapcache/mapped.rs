@@ -83,6 +83,11 @@ impl<'c, M: Machine, const SLOTS: usize> Mapped<'c, M, SLOTS> {
         self.cache.machine.clean(self.first(), PAGE_BYTES);
     }
 
+    /// Fills the page with zeroes and cleans it to the point of coherency.
+    pub fn scrub(&self) {
+        self.cache.machine.scrub(self.first(), PAGE_BYTES);
+    }
+
     /// The page as a table, for [`Writer`](crate::mm::entry::Writer).
     pub fn cells(&self) -> Cells<'_> {
         Cells::Mapped(self.first())
