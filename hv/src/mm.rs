@@ -20,6 +20,7 @@ pub mod buddy;
 pub mod vmap;
 pub mod heap;
 pub mod system;
+pub mod scrub;
 pub mod domain_area;
 #[cfg(test)]
 mod rig;

@@ -1,10 +1,10 @@
-//! For tests: the simulated machine with its memory system up, and on each CPU a map cache and a domain slot.
+//! For tests: the simulated machine with its memory system up, and on each CPU a map cache, a scrub window, a domain slot.
 //!
 //! Holds no domain: tests make their own.
 
 use std::vec::Vec;
 
-use paging::{Frame, FrameRange, Index, Level, VirtAddr};
+use paging::{Frame, FrameRange, Index, Level, TableAccess, VirtAddr};
 
 use crate::machine::Machine;
 use crate::mm::checker::Verdict;
@@ -14,6 +14,7 @@ use crate::mm::heap::{Leaves, Policy};
 use crate::mm::here::{Here, bytes};
 use crate::mm::mapcache::{Area, Context, Exhaustion, MapCache, Retention, View};
 use crate::mm::rig::{BLOCK, Choice, Direct, GIB, System, bank, boot};
+use crate::mm::scrub::ScrubWindow;
 use crate::sim::{Cpu, HostFormat, Setup, Sim};
 
 /// Slots of each map cache: a walk's levels and one more.
@@ -23,6 +24,8 @@ pub(crate) const CPUS: usize = 2;
 const BLOCKS: u64 = 7;
 /// Slot 0 of each map cache.
 const CACHE: VirtAddr = VirtAddr::new(0x7f80_0000_9000);
+/// Each scrub window: beside the block in which the cache is.
+pub(crate) const SCRUB: VirtAddr = VirtAddr::new(0x7f80_0020_0000);
 const NO_WINDOW: Choice = Choice { policy: Policy::None, leaves: Leaves::Pages };
 
 /// The domain that most tests make.
@@ -44,6 +47,7 @@ pub(crate) struct OneCpu<'s, F: HostFormat> {
     pub(crate) cpu: Cpu<'s, F>,
     pub(crate) cache: MapCache<'s, Cpu<'s, F>, SLOTS>,
     pub(crate) root: RootEntry<'s>,
+    scrub: Area<'s>,
 }
 
 impl<'s, F: HostFormat> OneCpu<'s, F> {
@@ -52,9 +56,14 @@ impl<'s, F: HostFormat> OneCpu<'s, F> {
         let table = |frame, base| Area { table: sim.table(frame), frame, base };
         let leaves = table(sim.private_leaves(cpu.cpu(), CACHE), CACHE);
         let root = sim.root(cpu.cpu()).expect("it has private leaves, so it has a root");
+        let below = |above: Frame, level| match F::decode(level, Direct(sim).read(above, SCRUB.index(level))) {
+            paging::Decoded::Table(next) => next,
+            other => panic!("{other:?} where a table was made"),
+        };
+        let scrub = table(below(below(root, Level::L0), Level::L1), SCRUB);
         let cache = MapCache::new(cpu.clone(), leaves, Retention::Lazy, Exhaustion::Stop);
         let root = RootEntry { root: sim.table(root), frame: root, at: layout::<F>().slot };
-        Self { cpu, cache, root }
+        Self { cpu, cache, root, scrub }
     }
 
     /// Runs `work` here, on behalf of nobody.
@@ -65,6 +74,16 @@ impl<'s, F: HostFormat> OneCpu<'s, F> {
     pub(crate) fn within<R>(&self, context: Context, work: impl FnOnce(OnCpu<'_, '_, '_, Cpu<'s, F>>) -> R) -> R {
         let mut view = self.cache.enter(context).expect("the test has loaded the domain");
         work(&mut Here::new(&self.cpu, &mut view))
+    }
+
+    /// Its scrub window.
+    pub(crate) fn scrub_window(&self) -> ScrubWindow<'s> {
+        ScrubWindow::new(self.scrub)
+    }
+
+    /// Maps of its cache so far.
+    pub(crate) fn maps(&self) -> u64 {
+        self.cache.figures().hits + self.cache.figures().misses
     }
 
     /// Loads a domain, or none, instead of `loaded`.

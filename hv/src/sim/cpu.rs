@@ -9,9 +9,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use paging::{Frame, Level, PhysAddr, VirtAddr};
+use paging::{Frame, Index, Level, PhysAddr, VirtAddr};
 
-use super::memory::{LINE_BYTES, word};
+use super::memory::{LINE_BYTES, LINE_WORDS, word};
 use super::walker::Access;
 use super::{HostFormat, Sim, SimWatch, lock};
 use crate::cpu::CpuIndex;
@@ -186,8 +186,15 @@ impl<F: HostFormat> Machine for Cpu<'_, F> {
     }
 
     fn zero(&self, at: VirtAddr, bytes: u64) {
-        let words = (0..bytes).step_by(size_of::<u64>());
-        words.for_each(|offset| self.store(VirtAddr::new(at.get() + offset), 0));
+        for offset in (0..bytes).step_by(LINE_BYTES as usize) {
+            self.sim.look_ahead();
+            let at = VirtAddr::new(at.get() + offset);
+            let line = self.unfaulted(at, self.sim.translate(self.index, at, Access::Store));
+            let (frame, first) = (Frame::containing(line), word(line).get());
+            for word in (first..first + LINE_WORDS).map(Index::new) {
+                self.unfaulted(at, self.sim.memory.store(frame, word, 0).ok_or(Fault::Bus));
+            }
+        }
     }
 
     fn clean(&self, at: VirtAddr, bytes: u64) {

@@ -13,7 +13,7 @@ use super::lock;
 /// Bytes of a cache line.
 pub const LINE_BYTES: u64 = 64;
 const WORD_BYTES: u64 = size_of::<Entry>() as u64;
-const LINE_WORDS: usize = (LINE_BYTES / WORD_BYTES) as usize;
+pub(super) const LINE_WORDS: usize = (LINE_BYTES / WORD_BYTES) as usize;
 const PAGE_LINES: usize = (paging::PAGE_BYTES / LINE_BYTES) as usize;
 
 /// A line in the cache.

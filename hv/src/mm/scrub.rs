@@ -1,0 +1,75 @@
+//! Scrubbing: zero, and clean to the point of coherency, since a guest with its MMU off reads past the caches.
+//!
+//! Whole 2 MiB blocks go through a window of this CPU's own, smaller runs of frames through its map cache: never maps a
+//! frame that was not asked for, and leaves nothing mapped. Not for interrupt handlers: there is one window.
+
+#[cfg(test)]
+mod tests;
+
+use core::marker::PhantomData;
+
+use paging::{Entry, Format, Frame, FrameRange, HostAccess, HostAttributes, Level, Memory};
+
+use super::entry::{Cells, Input, Place, SeenBy, Writer};
+use super::frames::Order;
+use super::here::Here;
+use super::mapcache::{Area, View};
+use crate::machine::Machine;
+
+/// One CPU's scrub window: an entry at level 2 that hangs in that CPU's root alone.
+pub struct ScrubWindow<'t> {
+    area: Area<'t>,
+    /// Neither `Send` nor `Sync`: translations are forgotten on this CPU only.
+    _here: PhantomData<*mut ()>,
+}
+
+impl<'t> ScrubWindow<'t> {
+    /// The window whose entry is in `area`'s table, a table at level 2; the entry is invalid and forgotten.
+    pub fn new(area: Area<'t>) -> Self {
+        assert!(area.base.is_aligned_to(Level::L2.entry_bytes()), "the window is a block");
+        assert!(area.table.load(area.base.index(Level::L2)) == Entry::INVALID, "the window is empty when it is made");
+        Self { area, _here: PhantomData }
+    }
+
+    /// Scrubs frames that nobody else uses.
+    pub fn scrub<M: Machine, const SLOTS: usize>(
+        &mut self,
+        here: &mut Here<'_, M, View<'_, M, SLOTS>>,
+        frames: FrameRange,
+    ) {
+        let mut left = frames;
+        while !left.is_empty() {
+            let aligned = left.first.number().is_multiple_of(Order::BLOCK.frames());
+            let done = if aligned && left.frames >= Order::BLOCK.frames() {
+                self.scrub_block(here.machine, left.first);
+                Order::BLOCK.frames()
+            } else {
+                let page = here.reach.map_foreign(left.first);
+                page.expect("scrubbing a page holds one slot, and the planner left room for it").scrub();
+                1
+            };
+            left = FrameRange::new(left.first.add(done), left.frames - done);
+        }
+    }
+
+    fn scrub_block<M: Machine>(&mut self, machine: &M, first: Frame) {
+        let writer = Writer::new(machine, "scrub window");
+        let attributes = HostAttributes::new(HostAccess::ReadWrite, Memory::Normal);
+        self.write(&writer, M::Format::leaf(Level::L2, first, attributes));
+        writer.publish();
+        machine.scrub(self.area.base, Level::L2.entry_bytes());
+        self.write(&writer, Entry::INVALID);
+        writer.flush_page_local(self.area.base);
+    }
+
+    fn write<M: Machine>(&self, writer: &Writer<'_, M>, entry: Entry) {
+        let place = Place {
+            table: self.area.frame,
+            index: self.area.base.index(Level::L2),
+            level: Level::L2,
+            input: Input::Host(self.area.base),
+            seen: SeenBy::Cpu(writer.machine().cpu()),
+        };
+        writer.write::<M::Format>(Cells::Table(self.area.table), place, entry);
+    }
+}
