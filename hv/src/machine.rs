@@ -79,3 +79,13 @@ pub trait Machine {
         self.clean(at, bytes);
     }
 }
+
+/// What a guest's tables ask of the processor.
+pub trait GuestMachine: Machine {
+    /// Forgets every translation of a guest, of stage 2 and of both stages combined, and the links that led to them, on
+    /// every CPU. Waits for this CPU's earlier writes; complete on return.
+    ///
+    /// AArch64: DSB ISHST; with the guest's VMID in VTTBR_EL2, TLBI VMALLS12E1IS; DSB ISH, ISB. x86-64: every CPU that
+    /// ran the guest leaves it and drops its ASID (SVM) or executes INVEPT for its EPTP (VMX) before it enters again.
+    fn flush_guest(&self, vmid: u16);
+}

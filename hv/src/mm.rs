@@ -22,6 +22,7 @@ pub mod heap;
 pub mod system;
 pub mod scrub;
 pub mod domain_area;
+pub mod guest_tables;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]

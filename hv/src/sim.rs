@@ -9,6 +9,7 @@ pub mod memory;
 pub mod tlb;
 pub mod cpu;
 mod walker;
+pub mod guest;
 pub mod watch;
 
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub struct Sim<F: HostFormat> {
     /// The checker and the counters that all CPUs share.
     pub watch: SimWatch,
     processors: Vec<Mutex<Processor<F>>>,
+    guests: guest::Guests,
     dice: Dice,
     next_table: Mutex<Frame>,
 }
@@ -79,6 +81,7 @@ impl<F: HostFormat> Sim<F> {
             memory: Memory::new(ram),
             watch: SimWatch::new(verdict),
             processors: (0..cpus).map(|_| processor()).collect(),
+            guests: guest::Guests::default(),
             dice: Dice(AtomicU64::new(seed)),
             next_table: Mutex::new(ram.first),
         }

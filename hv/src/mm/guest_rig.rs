@@ -8,8 +8,9 @@ use paging::{Frame, FrameRange, Index, Level, TableAccess, VirtAddr};
 
 use crate::machine::Machine;
 use crate::mm::checker::Verdict;
-use crate::mm::domain_area::{AreaLayout, DomainId, DomainSlot, Loaded, RootEntry, SlotClosed, switch};
+use crate::mm::domain_area::{AreaLayout, DomainArea, DomainId, DomainSlot, Loaded, RootEntry, SlotClosed, switch};
 use crate::mm::frames::{Node, Owner};
+use crate::mm::guest_tables::Stores;
 use crate::mm::heap::{Leaves, Policy};
 use crate::mm::here::{Here, bytes};
 use crate::mm::mapcache::{Area, Context, Exhaustion, MapCache, Retention, View};
@@ -47,6 +48,7 @@ pub(crate) struct OneCpu<'s, F: HostFormat> {
     pub(crate) cpu: Cpu<'s, F>,
     pub(crate) cache: MapCache<'s, Cpu<'s, F>, SLOTS>,
     pub(crate) root: RootEntry<'s>,
+    pub(crate) leaves: Area<'s>,
     scrub: Area<'s>,
 }
 
@@ -63,7 +65,7 @@ impl<'s, F: HostFormat> OneCpu<'s, F> {
         let scrub = table(below(below(root, Level::L0), Level::L1), SCRUB);
         let cache = MapCache::new(cpu.clone(), leaves, Retention::Lazy, Exhaustion::Stop);
         let root = RootEntry { root: sim.table(root), frame: root, at: layout::<F>().slot };
-        Self { cpu, cache, root, scrub }
+        Self { cpu, cache, root, leaves, scrub }
     }
 
     /// Runs `work` here, on behalf of nobody.
@@ -128,5 +130,23 @@ pub(crate) fn with<F: HostFormat, R>(
     for cpu in &rig.cpus {
         assert_eq!(cpu.cache.figures().live, 0, "every guard is gone");
     }
+    result
+}
+
+/// Makes a domain's area, and then what `test` makes of it; the area ends, and every frame is back.
+pub(crate) fn with_area<F: HostFormat, R>(
+    rig: &Rig<'_, F>,
+    system: &mut System,
+    id: DomainId,
+    test: impl FnOnce(&DomainSlot, &mut Stores<'_>) -> R,
+) -> R {
+    let baseline = system.domain.counts();
+    let made = rig.cpus[0].idle(|here| DomainArea::new(here, &mut system.domain, id, layout::<F>()));
+    let (slot, mut area) = made.expect("there is plenty");
+    let mut parts = Stores { heap: &mut system.domain, vmap: &mut system.vmap, area: &mut area };
+    let result = test(&slot, &mut parts);
+    let closed = slot.close().expect("the test has unloaded it");
+    rig.cpus[0].idle(|here| area.destroy(here, &mut system.domain, closed));
+    assert_eq!(system.domain.counts(), baseline);
     result
 }

@@ -10,7 +10,7 @@ use std::vec::Vec;
 use paging::{El2, Entry, Format, Frame, FrameRange, Index, Level, Root, TableAccess, VirtAddr};
 
 use crate::cpu::CpuIndex;
-use crate::machine::Machine;
+use crate::machine::{GuestMachine, Machine};
 use crate::mm::boot_alloc::BootAllocator;
 use crate::mm::buddy::{DomainHeap, FeedError};
 use crate::mm::entry::Unwatched;
@@ -263,8 +263,12 @@ pub(crate) fn with<R>(
     test(&machine, &mut here, &mut system)
 }
 
-/// A CPU whose requests to other CPUs to forget get lost: the control for tests of flushes.
+/// A CPU whose requests to other CPUs to forget get lost, and to forget guests: the control for tests of flushes.
 pub(crate) struct Deaf<M>(pub(crate) M);
+
+impl<M: Machine> GuestMachine for Deaf<M> {
+    fn flush_guest(&self, _: u16) {}
+}
 
 impl<M: Machine> Machine for Deaf<M> {
     type Format = M::Format;

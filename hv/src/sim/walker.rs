@@ -67,7 +67,7 @@ impl<F: HostFormat> Sim<F> {
     }
 
     /// What a walker may find in an entry; the last is what memory holds.
-    fn entries(&self, table: Frame, index: Index) -> Option<Vec<Entry>> {
+    pub(super) fn entries(&self, table: Frame, index: Index) -> Option<Vec<Entry>> {
         let mut entries = self.watch.may_still_be(table, index);
         entries.push(Entry::new(self.memory.load(table, index)?));
         Some(entries)

@@ -33,6 +33,8 @@ pub struct Counts {
     pub page_flushes: u64,
     /// Invalidations of everything on every CPU.
     pub flushes: u64,
+    /// Invalidations of everything of a guest on every CPU.
+    pub guest_flushes: u64,
     /// Sections with interrupts masked, the outermost ones.
     pub maskings: u64,
     /// Lines cleaned.

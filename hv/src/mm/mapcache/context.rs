@@ -109,6 +109,11 @@ impl<'c, M: Machine, const SLOTS: usize> View<'c, M, SLOTS> {
         Ok(Mapped::new(self.cache, self.cache.take(frame)?, Retention::Strict))
     }
 
+    /// Whose domain slot is loaded on this CPU.
+    pub fn loaded(&self) -> Owner {
+        self.cache.loaded()
+    }
+
     /// The bookkeeping is that of the loaded domain slot: a view does not outlive a switch.
     #[inline(always)]
     fn assert_loaded(&self) {
