@@ -23,6 +23,7 @@ pub mod system;
 pub mod scrub;
 pub mod domain_area;
 pub mod guest_tables;
+pub mod guest_walk;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
