@@ -15,6 +15,7 @@ use crate::mm::mapcache::{self, Owner};
 use crate::mm::pmap::{Pmap, TablePool};
 use crate::{power, say};
 
+pub mod builder;
 pub mod manifest;
 pub mod output;
 mod prepare;

@@ -25,9 +25,9 @@ pub mod domain_area;
 pub mod guest_tables;
 pub mod guest_walk;
 #[cfg(test)]
-mod rig;
+pub(crate) mod rig;
 #[cfg(test)]
-mod guest_rig;
+pub(crate) mod guest_rig;
 
 #[cfg(test)]
 mod tests;

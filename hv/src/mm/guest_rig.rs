@@ -21,8 +21,10 @@ use crate::sim::{Cpu, HostFormat, Setup, Sim};
 /// Slots of each map cache: a walk's levels and one more.
 pub(crate) const SLOTS: usize = 5;
 pub(crate) const CPUS: usize = 2;
-/// Blocks of RAM.
-const BLOCKS: u64 = 7;
+/// Blocks of RAM, the last of which the plan has set aside.
+pub(crate) const BLOCKS: u64 = 8;
+/// What the plan has set aside: nobody's heap has it.
+pub(crate) const ASIDE: FrameRange = FrameRange::new(Frame::new(GIB + (BLOCKS - 1) * BLOCK), BLOCK);
 /// Slot 0 of each map cache.
 const CACHE: VirtAddr = VirtAddr::new(0x7f80_0000_9000);
 /// Each scrub window: beside the block in which the cache is.
@@ -117,7 +119,8 @@ pub(crate) fn with<F: HostFormat, R>(
     let mut system = {
         let mut reach = Direct(&sim);
         let mut here = Here::new(&cpus[0].cpu, &mut reach);
-        boot(&mut here, cpus[0].root.frame, &[bank(GIB, ram.frames)], &[reserved], NO_WINDOW).expect("RAM is enough")
+        boot(&mut here, cpus[0].root.frame, &[bank(GIB, ram.frames)], &[reserved, ASIDE], NO_WINDOW)
+            .expect("RAM is enough")
     };
     let private = CACHE.index(Level::L0);
     for (other, index) in cpus[1..].iter().flat_map(|cpu| Index::all().map(move |index| (cpu, index))) {

@@ -1,0 +1,233 @@
+//! Images to where the guest expects them: page by page, two frames mapped at a time.
+//!
+//! An image that lies there already is read and not written, but for the end of its last page. Every byte is read once,
+//! what was added up is what was copied; only an image that moves up over itself is added up first. Behind the last byte
+//! of an image its page is zero.
+
+use arrayvec::ArrayVec;
+use paging::{Frame, FrameRange, Ipa, PAGE_BYTES};
+
+use super::{BuildError, DomainSpace, IMAGES, pages_on};
+use crate::domain::manifest::Sum;
+use crate::machine::Machine;
+use crate::mm::guest_tables::NestedFormat;
+use crate::mm::here::Here;
+use crate::mm::mapcache::{Mapped, View};
+
+/// Bytes on the stack during a copy; whole words.
+const BUFFER_BYTES: usize = 256;
+const WORD_BYTES: usize = size_of::<u64>();
+
+/// Bytes somewhere in RAM, mapped or not, and where a guest wants them: at the start of one of its pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The frame where it begins.
+    pub first: Frame,
+    /// Its length.
+    pub bytes: u64,
+    /// Where the guest wants it.
+    pub at: Ipa,
+}
+
+impl Image {
+    /// Pages that it touches.
+    pub fn pages(&self) -> u64 {
+        self.bytes.div_ceil(PAGE_BYTES)
+    }
+
+    fn frames(&self) -> FrameRange {
+        FrameRange::new(self.first, self.pages())
+    }
+
+    /// Bytes of its page number `page`.
+    fn bytes_in(&self, page: u64) -> usize {
+        (self.bytes - page * PAGE_BYTES).min(PAGE_BYTES) as usize
+    }
+}
+
+/// What became of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Pages that were copied: none of those that lay in their place.
+    pub copied_pages: u64,
+    /// What its bytes add up to, as the manifest has it.
+    pub sum: u64,
+}
+
+/// In which order pages are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    /// The first one first.
+    Up,
+    /// The last one first: the image moves up over itself.
+    Down,
+}
+
+impl<F: NestedFormat> DomainSpace<F> {
+    /// Brings all images to their places.
+    pub(super) fn place_all<M: Machine, const SLOTS: usize>(
+        &self,
+        here: &Here<'_, M, View<'_, M, SLOTS>>,
+        images: &[Image],
+    ) -> Result<ArrayVec<Placed, IMAGES>, BuildError<F>> {
+        let place = |number| self.place(here, &images[number], &images[number + 1..]);
+        (0..images.len()).map(place).collect()
+    }
+
+    /// Brings an image to its place, while those in `later` still lie where they were.
+    fn place<M: Machine, const SLOTS: usize>(
+        &self,
+        here: &Here<'_, M, View<'_, M, SLOTS>>,
+        image: &Image,
+        later: &[Image],
+    ) -> Result<Placed, BuildError<F>> {
+        let (mut copied_pages, mut sum) = (0, Sum::EMPTY);
+        match self.direction(here, image, later)? {
+            Direction::Up => {
+                let mut page = 0;
+                while page < image.pages() {
+                    let run = self.place_of(here, image, page)?;
+                    for frame in 0..run.frames {
+                        let copy = image.copy(page + frame, run.first.add(frame));
+                        copied_pages += copy.run(here, &mut sum);
+                    }
+                    page += run.frames;
+                }
+            }
+            Direction::Down => {
+                sum = (0..image.pages()).fold(sum, |sum, page| image.add(here, page, sum));
+                let mut again = Sum::EMPTY;
+                for page in (0..image.pages()).rev() {
+                    let to = self.place_of(here, image, page)?.first;
+                    copied_pages += image.copy(page, to).run(here, &mut again);
+                }
+            }
+        }
+        Ok(Placed { copied_pages, sum: sum.get() })
+    }
+
+    /// The frames behind page number `page` of where an image is to be, and what follows in the same leaf.
+    fn place_of<M: Machine, const SLOTS: usize>(
+        &self,
+        here: &Here<'_, M, View<'_, M, SLOTS>>,
+        image: &Image,
+        page: u64,
+    ) -> Result<FrameRange, BuildError<F>> {
+        let at = pages_on(image.at, page);
+        let leaf = self.tables.translate(here, at).ok_or(BuildError::Outside(image.at))?;
+        let inside = (at.get() - leaf.at.get()) / PAGE_BYTES;
+        let frames = (leaf.level.entry_frames() - inside).min(image.pages() - page);
+        Ok(FrameRange::new(leaf.frame.add(inside), frames))
+    }
+
+    /// In which order the pages of an image can be copied without losing any of it, or of a later one.
+    fn direction<M: Machine, const SLOTS: usize>(
+        &self,
+        here: &Here<'_, M, View<'_, M, SLOTS>>,
+        image: &Image,
+        later: &[Image],
+    ) -> Result<Direction, BuildError<F>> {
+        let (from, overwrites) = (image.frames(), BuildError::Overwrites(image.at));
+        if !image.at.is_frame_aligned() {
+            return Err(BuildError::Outside(image.at));
+        }
+        if later.iter().any(|other| image.shares_pages_with(other)) {
+            return Err(overwrites);
+        }
+        let (mut up, mut down, mut page) = (true, true, 0);
+        while page < image.pages() {
+            let to = self.place_of(here, image, page)?;
+            if later.iter().any(|other| other.frames().intersects(to)) {
+                return Err(overwrites);
+            }
+            if to.intersects(from) {
+                up &= to.first <= from.first.add(page);
+                down &= to.first >= from.first.add(page);
+            }
+            page += to.frames;
+        }
+        match (up, down) {
+            (true, _) => Ok(Direction::Up),
+            (false, true) => Ok(Direction::Down),
+            (false, false) => Err(overwrites),
+        }
+    }
+}
+
+impl Image {
+    fn shares_pages_with(&self, other: &Self) -> bool {
+        self.at < pages_on(other.at, other.pages()) && other.at < pages_on(self.at, self.pages())
+    }
+
+    fn copy(&self, page: u64, to: Frame) -> PageCopy {
+        PageCopy { from: self.first.add(page), to, bytes: self.bytes_in(page) }
+    }
+
+    /// Adds a page up.
+    fn add<M: Machine, const SLOTS: usize>(&self, here: &Here<'_, M, View<'_, M, SLOTS>>, page: u64, sum: Sum) -> Sum {
+        let from = map(here, self.first.add(page));
+        let mut sum = sum;
+        each_piece(&from, self.bytes_in(page), &mut sum, |_, _| ());
+        sum
+    }
+}
+
+/// One page on its way.
+struct PageCopy {
+    from: Frame,
+    to: Frame,
+    /// Bytes of the image in it; zeroes follow.
+    bytes: usize,
+}
+
+impl PageCopy {
+    /// Copies it, unless it lies there, adds it up, and cleans it; returns how many pages were copied.
+    fn run<M: Machine, const SLOTS: usize>(&self, here: &Here<'_, M, View<'_, M, SLOTS>>, sum: &mut Sum) -> u64 {
+        let to = map(here, self.to);
+        let copied = if self.from == self.to {
+            each_piece(&to, self.bytes, sum, |_, _| ());
+            0
+        } else {
+            each_piece(&map(here, self.from), self.bytes, sum, |offset, piece| put(&to, offset, piece));
+            1
+        };
+        let mut tail = self.bytes;
+        while tail < PAGE_BYTES as usize {
+            let bytes = (PAGE_BYTES as usize - tail).min(BUFFER_BYTES);
+            put(&to, tail, &[0; BUFFER_BYTES][..bytes]);
+            tail += bytes;
+        }
+        to.clean();
+        copied
+    }
+}
+
+fn map<'c, M: Machine, const SLOTS: usize>(
+    here: &Here<'_, M, View<'c, M, SLOTS>>,
+    frame: Frame,
+) -> Mapped<'c, M, SLOTS> {
+    here.reach.map_foreign(frame).expect("a copy holds two slots, and the planner left room for them")
+}
+
+fn put<M: Machine, const SLOTS: usize>(page: &Mapped<'_, M, SLOTS>, offset: usize, piece: &[u8]) {
+    page.copy_in(offset, piece).expect("pieces lie in the page");
+}
+
+/// Reads the first `bytes` bytes of a page, each once, adds them up and tells them piece by piece.
+fn each_piece<M: Machine, const SLOTS: usize>(
+    page: &Mapped<'_, M, SLOTS>,
+    bytes: usize,
+    sum: &mut Sum,
+    mut each: impl FnMut(usize, &[u8]),
+) {
+    for offset in (0..bytes).step_by(BUFFER_BYTES) {
+        let mut buffer = [0; BUFFER_BYTES];
+        let piece = &mut buffer[..(bytes - offset).min(BUFFER_BYTES)];
+        page.copy_out(offset, piece).expect("pieces lie in the page");
+        each(offset, piece);
+        // Zeroes behind the last byte make its word whole.
+        for word in buffer[..(bytes - offset).min(BUFFER_BYTES).next_multiple_of(WORD_BYTES)].as_chunks().0 {
+            *sum = sum.with(u64::from_le_bytes(*word));
+        }
+    }
+}
