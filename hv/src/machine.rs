@@ -55,6 +55,29 @@ pub trait Machine {
         None
     }
 
+    /// Runs `body` while every other CPU waits, then lets them go on.
+    ///
+    /// For entries that must be invalid for a moment although other CPUs use what they translate: a table that becomes a
+    /// block, a block that becomes a table.
+    ///
+    /// From before `body` until after it, each other CPU that takes part in the memory system
+    ///
+    /// - executes a waiting loop and nothing else, interrupts masked. The loop lies in the image and needs the image,
+    ///   the CPU's private area and the shared per-CPU area: no heap page, no vmap, no window;
+    /// - holds no lock that `body` takes: it was stopped where it asked for work, not wherever it was;
+    /// - may walk and remember on its own all the same, so `body` invalidates as if nobody waited; `flush_page_all` and
+    ///   `flush_all` complete inside `body`;
+    /// - passes a context synchronization event before it goes on (AArch64: ISB; x86-64: a serializing instruction).
+    ///
+    /// One that starts or stops taking part does so before or after. `body` runs once, on this CPU, interrupts masked.
+    /// It writes entries, publishes and invalidates; it touches no memory that may lie behind those entries, prints
+    /// nothing, and does not call this. The caller may hold the memory system's lock: whoever waits for that lock
+    /// answers meanwhile.
+    ///
+    /// AArch64: an SGI that the others answer in the loop. x86-64: an interrupt and the loop answering shoot-downs; not
+    /// an NMI, which stops a CPU that holds locks. [`sync::Mailboxes`](crate::sync::Mailboxes) is the protocol of both.
+    fn rendezvous<R>(&self, body: impl FnOnce() -> R) -> R;
+
     /// Reads the aligned 8 bytes at `at`, once, through this CPU's translation.
     fn load(&self, at: VirtAddr) -> u64;
 

@@ -10,6 +10,7 @@ pub mod tlb;
 pub mod cpu;
 mod walker;
 pub mod guest;
+mod beside;
 pub mod watch;
 
 #[cfg(test)]
@@ -23,7 +24,9 @@ use paging::{Entry, Format, Frame, FrameRange, HostAttributes, Index, Level, Roo
 
 use crate::cpu::CpuIndex;
 use crate::mm::checker::Verdict;
+use crate::mm::space::SizeChange;
 
+use beside::Beside;
 pub use cpu::{Cpu, Fault};
 pub use memory::Memory;
 pub use tlb::Tlb;
@@ -45,12 +48,19 @@ pub struct Setup {
     pub seed: u64,
     /// What a violation of break-before-make leads to.
     pub verdict: Verdict,
+    /// What its CPUs allow; they are held to break-before-make unless it is [`SizeChange::InPlace`].
+    pub size_change: SizeChange,
 }
 
 impl Setup {
     /// Two CPUs and 64 frames.
-    pub const SMALL: Self =
-        Self { ram: FrameRange::new(Frame::new(0x4_0000), 64), cpus: 2, seed: 1, verdict: Verdict::Stop };
+    pub const SMALL: Self = Self {
+        ram: FrameRange::new(Frame::new(0x4_0000), 64),
+        cpus: 2,
+        seed: 1,
+        verdict: Verdict::Stop,
+        size_change: SizeChange::UnderRendezvous,
+    };
 }
 
 /// The machine; its CPUs borrow it.
@@ -61,6 +71,8 @@ pub struct Sim<F: HostFormat> {
     pub watch: SimWatch,
     processors: Vec<Mutex<Processor<F>>>,
     guests: guest::Guests,
+    beside: Beside<F>,
+    size_change: SizeChange,
     dice: Dice,
     next_table: Mutex<Frame>,
 }
@@ -75,13 +87,15 @@ struct Processor<F: Format> {
 impl<F: HostFormat> Sim<F> {
     /// A machine whose RAM is full of canaries and whose CPUs have no root.
     pub fn new(setup: Setup) -> Self {
-        let Setup { ram, cpus, seed, verdict } = setup;
+        let Setup { ram, cpus, seed, verdict, size_change } = setup;
         let processor = || Mutex::new(Processor { root: None, tlb: Tlb::new(), masked: 0 });
         Self {
             memory: Memory::new(ram),
-            watch: SimWatch::new(verdict),
+            watch: SimWatch::new(verdict, size_change),
             processors: (0..cpus).map(|_| processor()).collect(),
             guests: guest::Guests::default(),
+            beside: Beside::new(),
+            size_change,
             dice: Dice(AtomicU64::new(seed)),
             next_table: Mutex::new(ram.first),
         }

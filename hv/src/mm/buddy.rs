@@ -5,8 +5,9 @@
 //! domain zone and given back whole. Knows no addresses of frames; asks nothing of the hypervisor heap.
 //!
 //! Splitting a block maps its records, which may need two tables, which are frames of split blocks: [`HELD`] frames are
-//! held back for that. One lock guards it, together with what maps through it; whoever waits for that lock with
-//! interrupts masked answers other CPUs' requests to forget translations meanwhile.
+//! held back for that. One more is held back for each table that was merged into a block, so that freeing a page of the
+//! block, which needs a table again, cannot fail. One lock guards it, together with what maps through it; whoever waits
+//! for that lock with interrupts masked answers other CPUs' requests to forget translations meanwhile.
 
 mod nodes;
 mod chunks;
@@ -14,6 +15,7 @@ mod pools;
 mod tables;
 mod feed;
 mod quarantine;
+mod cut;
 #[cfg(test)]
 mod tests;
 
@@ -24,12 +26,10 @@ pub use pools::Pools;
 
 use core::fmt;
 
-use paging::{Frame, FrameRange};
+use paging::Frame;
 
 use crate::machine::Machine;
-use crate::mm::frames::{
-    Block, BlockRecord, BlockState, FrameRecord, FrameState, Frames, Node, Order, Owner, Use, Zone,
-};
+use crate::mm::frames::{Block, BlockState, FrameRecord, FrameState, Frames, Node, Order, Owner, Use, Zone};
 use crate::mm::here::{Here, Reach};
 use crate::mm::space::{Space, SpaceError};
 
@@ -113,6 +113,8 @@ pub struct DomainHeap {
     pools: Pools,
     /// Free frames in the domain zone's split blocks.
     singles: u64,
+    /// Blocks that were merged from a table.
+    merged: u64,
     counts: Counts,
     /// Blocks all of whose frames are free, to be made whole.
     whole: Option<Block>,
@@ -205,6 +207,16 @@ impl DomainHeap {
         taken
     }
 
+    /// Blocks that were merged from a table: a frame is held back for each.
+    pub fn merged(&self) -> u64 {
+        self.merged
+    }
+
+    /// Frames that are held back.
+    fn held(&self) -> u64 {
+        HELD + self.merged
+    }
+
     /// Splits a block, if taking `frames` would leave fewer than are held back.
     fn hold_back(
         &mut self,
@@ -212,7 +224,7 @@ impl DomainHeap {
         frames: u64,
         near: Node,
     ) -> Result<(), AllocError> {
-        if self.singles < frames + HELD {
+        if self.singles < frames + self.held() {
             let block = self.take_block_to_split(here, Zone::Domain, near).ok_or(AllocError::OutOfFrames)?;
             self.split(here, block, Zone::Domain).map_err(AllocError::Records)?;
         }
@@ -329,70 +341,4 @@ impl DomainHeap {
             self.singles += order.frames();
         }
     }
-
-    /// Cuts a used chunk in two at `keep` frames. Both parts are chunks of their own from now on, the same owner's,
-    /// reported in ascending order.
-    ///
-    /// # Errors
-    /// When it is not `owner`'s chunk of this size, or `keep` is longer, or ends within a block of a chunk of blocks.
-    pub fn cut_used(
-        &mut self,
-        here: &Here<'_, impl Machine, impl Reach>,
-        chunk: (Frame, Order),
-        owner: Owner,
-        keep: u64,
-        mut each: impl FnMut(Frame, Order),
-    ) -> Result<(), FreeError> {
-        let (first, order) = chunk;
-        let head = self.check(here, first, order, owner)?;
-        let ends_within = order.is_blocks() && !keep.is_multiple_of(Order::BLOCK.frames());
-        if keep > order.frames() || ends_within {
-            return Err(FreeError::NoChunk(first));
-        }
-        let record = self.frames.block(here, head);
-        for (start, part) in parts(first, order, keep) {
-            let block = self.frames.block_at(start);
-            if order.is_blocks() {
-                let slot = record.slot().map(|slot| slot.add(block.number() - head.number()));
-                let owned = BlockRecord::owned(part, record.zone(), record.node(), owner).with_slot(slot);
-                self.frames.set_block(here, block, owned);
-            } else {
-                let split = self.frames.split(here, block, record);
-                split.set_record(start.number() % Order::BLOCK.frames(), FrameRecord::used(part, owner));
-            }
-            each(start, part);
-        }
-        Ok(())
-    }
-
-    /// Keeps the first `keep` frames of a chunk and gives the rest back.
-    ///
-    /// # Errors
-    /// Those of [`DomainHeap::cut_used`].
-    pub fn trim(
-        &mut self,
-        here: &mut Here<'_, impl Machine, impl Reach>,
-        chunk: (Frame, Order),
-        owner: Owner,
-        keep: u64,
-    ) -> Result<(), FreeError> {
-        self.cut_used(here, chunk, owner, keep, |_, _| ())?;
-        let kept = FrameRange::new(chunk.0, keep);
-        let rest = parts(chunk.0, chunk.1, keep).filter(|(start, _)| !kept.contains(*start));
-        rest.into_iter().try_for_each(|(start, part)| self.free(here, start, part, owner))
-    }
-}
-
-/// Cuts a chunk into chunks of which none lies on both sides of its first `keep` frames.
-fn parts(first: Frame, order: Order, keep: u64) -> impl Iterator<Item = (Frame, Order)> {
-    let mut done = 0;
-    core::iter::from_fn(move || {
-        let end = if done < keep { keep } else { order.frames() };
-        let left = end.checked_sub(done).filter(|left| *left > 0)?;
-        let start = first.add(done);
-        // Relative to the chunk, which is aligned to its size.
-        let part = Order::fitting(done | order.frames(), left);
-        done += part.frames();
-        Some((start, part))
-    })
 }

@@ -1,7 +1,8 @@
 //! The checker: finds entries that change the way break-before-make forbids, and frames set free too early.
 //!
 //! A watcher of [`entry::Writer`](super::entry::Writer). Keeps what it was told of each entry, reads no table, allocates
-//! nothing. What it forbids: Arm ARM (DDI 0487), "Using break-before-make when updating translation table entries".
+//! nothing. A table that loses its link takes its entries along: whoever freed it before every CPU has forgotten them
+//! all, or maps something else where they were, is found. What it forbids: Arm ARM (DDI 0487), "Using break-before-make when updating translation table entries".
 //! x86-64 is held to the same rules, which are stricter than its own (Intel SDM volume 3A, "Invalidation of TLBs and
 //! Paging-Structure Caches").
 
@@ -12,10 +13,11 @@ mod violation;
 mod tests;
 
 use arrayvec::ArrayVec;
-use paging::FrameRange;
+use paging::{Frame, FrameRange, Index};
 use spin::mutex::TicketMutex;
 
-use super::entry::{By, Event, Input, Meaning, Place, Said, Scope, SeenBy, Watch};
+use super::entry::{By, Event, Grants, Input, Meaning, Place, Said, Scope, SeenBy, Watch};
+use super::space::SizeChange;
 use shadow::Shadow;
 use violation::History;
 
@@ -71,6 +73,7 @@ struct State<const LIVE: usize> {
     lost: u64,
     violations: u64,
     first: Option<Violation>,
+    size_change: SizeChange,
 }
 
 impl<const LIVE: usize> Checker<LIVE> {
@@ -83,8 +86,16 @@ impl<const LIVE: usize> Checker<LIVE> {
             lost: 0,
             violations: 0,
             first: None,
+            size_change: SizeChange::UnderRendezvous,
         };
         Self { state: TicketMutex::new(state), verdict }
+    }
+
+    /// The same checker, for cores that allow this.
+    #[must_use]
+    pub fn with_size_change(self, size_change: SizeChange) -> Self {
+        self.state.lock().size_change = size_change;
+        self
     }
 
     /// The first violation that was recorded.
@@ -166,11 +177,18 @@ impl<const LIVE: usize> State<LIVE> {
         match (old.means, new.means) {
             (_, Meaning::Invalid) => None,
             (Meaning::Invalid, _) => self.is_zapped(place).then_some(Wrong::ReusedBeforeFlush),
-            (Meaning::Leaf(was, kind), Meaning::Leaf(is, new_kind)) if was.frames == is.frames => {
+            (Meaning::Leaf(was, granted), Meaning::Leaf(is, grants)) if was.frames == is.frames => {
                 let moved = (was != is).then_some(Wrong::AddressChanged);
-                moved.or((kind != new_kind).then_some(Wrong::MemoryKindChanged))
+                moved.or((granted.memory != grants.memory).then_some(Wrong::MemoryKindChanged))
             }
             (Meaning::Table(was), Meaning::Table(is)) => (was != is).then_some(Wrong::AddressChanged),
+            (Meaning::Leaf(block, grants), Meaning::Table(table))
+            | (Meaning::Table(table), Meaning::Leaf(block, grants))
+                if self.size_change == SizeChange::InPlace =>
+            {
+                let same = same_translations(&self.live, table, block, grants);
+                (!same).then_some(Wrong::SizeAndMoreChanged)
+            }
             (Meaning::Leaf(..) | Meaning::Table(_) | Meaning::Unknown, _) => Some(Wrong::SizeChanged),
         }
     }
@@ -186,20 +204,44 @@ impl<const LIVE: usize> State<LIVE> {
     }
 
     fn is_zapped(&self, place: Place) -> bool {
-        self.zapped.iter().any(|zapped| same_entry(zapped.record.place, place))
+        self.zapped.iter().any(|zapped| overlap(zapped.record.place, place))
     }
 
     fn apply_write(&mut self, place: Place, old: Said, new: Said) {
-        if new.means != Meaning::Invalid {
+        if new.means == Meaning::Invalid {
+            self.live.remove(place.table, place.index);
+        } else {
             self.zapped.retain(|zapped| !same_entry(zapped.record.place, place));
             let followed = self.live.insert(Record { place, said: new });
             self.lost += u64::from(!followed);
+        }
+        let gone = match (old.means, new.means) {
+            (Meaning::Invalid, _) => false,
+            (_, Meaning::Invalid) | (Meaning::Leaf(..), Meaning::Table(_)) | (Meaning::Table(_), Meaning::Leaf(..)) => {
+                true
+            }
+            (Meaning::Leaf(..) | Meaning::Table(_) | Meaning::Unknown, _) => false,
+        };
+        if gone {
+            self.zap(Record { place, said: old });
+        }
+    }
+
+    /// CPUs may remember `record`, which is no more; with a link goes what the table holds, unless another link leads
+    /// there or other CPUs than this link's walk it.
+    fn zap(&mut self, record: Record) {
+        let zapped = Zapped { record, remembered: Remembered::All };
+        self.lost += u64::from(self.zapped.try_push(zapped).is_err());
+        let Meaning::Table(table) = record.said.means else { return };
+        if self.live.iter().any(|other| other.said.means == record.said.means) {
             return;
         }
-        self.live.remove(place.table, place.index);
-        if old.means != Meaning::Invalid {
-            let zapped = Zapped { record: Record { place, said: old }, remembered: Remembered::All };
-            self.lost += u64::from(self.zapped.try_push(zapped).is_err());
+        for index in Index::all() {
+            let below = self.live.get(table, index).copied().filter(|below| below.place.seen == record.place.seen);
+            if let Some(below) = below {
+                self.live.remove(table, index);
+                self.zap(below);
+            }
         }
     }
 
@@ -222,6 +264,28 @@ impl<const LIVE: usize> State<LIVE> {
 
 fn same_entry(a: Place, b: Place) -> bool {
     a.table == b.table && a.index == b.index
+}
+
+/// Whether a CPU may use both entries for one address.
+fn overlap(a: Place, b: Place) -> bool {
+    let walked_together = a.seen == b.seen || a.seen == SeenBy::All || b.seen == SeenBy::All;
+    let (one, other) = match (a.input, b.input) {
+        (Input::Host(one), Input::Host(other)) => (one.get(), other.get()),
+        (Input::Guest { vmid, at: one }, Input::Guest { vmid: others, at: other }) if vmid == others => {
+            (one.get(), other.get())
+        }
+        (Input::Host(_) | Input::Guest { .. }, _) => return false,
+    };
+    walked_together && one - other.min(one) < b.level.entry_bytes() && other - one.min(other) < a.level.entry_bytes()
+}
+
+/// Whether the leaves of `table` are those that `block` stands for.
+fn same_translations<const LIVE: usize>(live: &Shadow<LIVE>, table: Frame, block: FrameRange, grants: Grants) -> bool {
+    let frames = block.frames / paging::ENTRIES as u64;
+    Index::all().all(|index| {
+        let page = FrameRange::new(block.first.add(index.get() as u64 * frames), frames);
+        live.get(table, index).is_some_and(|record| record.said.means == Meaning::Leaf(page, grants))
+    })
 }
 
 /// What a CPU may still hold of an entry at `place` after an invalidation of `scope` there.

@@ -61,7 +61,7 @@ pub enum Meaning {
     /// A link to this table.
     Table(Frame),
     /// A translation to these frames.
-    Leaf(FrameRange, Memory),
+    Leaf(FrameRange, Grants),
     /// Bits that the format never writes.
     Unknown,
 }
@@ -73,7 +73,7 @@ impl Meaning {
             Decoded::Invalid => Self::Invalid,
             Decoded::Table(table) => Self::Table(table),
             Decoded::Leaf { frame, attributes } => {
-                Self::Leaf(FrameRange::new(frame, level.entry_frames()), attributes.kind())
+                Self::Leaf(FrameRange::new(frame, level.entry_frames()), attributes.grants())
             }
             Decoded::Unknown => Self::Unknown,
         }
@@ -89,21 +89,30 @@ impl Meaning {
     }
 }
 
-/// Attributes that name a kind of memory.
-pub trait Kind {
+/// What a leaf grants, whatever its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grants {
     /// Normal or device.
-    fn kind(self) -> Memory;
+    pub memory: Memory,
+    /// The format's number of what may be done with it; to be compared within one format only.
+    pub access: u8,
+}
+
+/// Attributes that can be compared without their format.
+pub trait Kind {
+    /// All of them.
+    fn grants(self) -> Grants;
 }
 
 impl Kind for HostAttributes {
-    fn kind(self) -> Memory {
-        self.memory
+    fn grants(self) -> Grants {
+        Grants { memory: self.memory, access: self.access as u8 }
     }
 }
 
 impl Kind for GuestAttributes {
-    fn kind(self) -> Memory {
-        self.memory
+    fn grants(self) -> Grants {
+        Grants { memory: self.memory, access: self.access as u8 }
     }
 }
 

@@ -29,7 +29,7 @@ use crate::machine::Machine;
 use crate::mm::buddy::{AllocError, DomainHeap};
 use crate::mm::frames::{Node, Order, Owner};
 use crate::mm::here::{Here, Reach, bytes};
-use crate::mm::space::{BootTables, Space, SpaceError};
+use crate::mm::space::{BootTables, SizeChanges, Space, SpaceError};
 
 /// Why there are no pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,9 @@ pub trait Backing: Sized {
 
     /// Which frame an address of the heap leads to.
     fn frame_of(&self, here: &Here<'_, impl Machine, impl Reach>, domain: &DomainHeap, at: VirtAddr) -> Option<Frame>;
+
+    /// Pools that became blocks, and blocks that became pages again.
+    fn size_changes(&self) -> SizeChanges;
 }
 
 /// 2^order frames of a pool.
@@ -187,6 +190,11 @@ impl<B: Backing> Heap<B> {
     /// Pages that are mapped for the heap's own books.
     pub fn kept_pages(&self) -> u64 {
         self.backing.kept_pages()
+    }
+
+    /// Pools that became blocks, and blocks that became pages again.
+    pub fn size_changes(&self) -> SizeChanges {
+        self.backing.size_changes()
     }
 
     /// Allocates 2^order pages, from `near` if that node has any; what is in them is not defined.

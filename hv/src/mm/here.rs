@@ -6,7 +6,7 @@ mod reach;
 
 pub use reach::Reach;
 
-use paging::{Entry, Frame, FrameRange, Index, Level, PAGE_BYTES, VirtAddr};
+use paging::{Entry, Format, Frame, FrameRange, Index, Level, PAGE_BYTES, VirtAddr};
 
 use crate::machine::Machine;
 use crate::mm::entry::{Event, Input, Place, Said, SeenBy, Watch, Writer};
@@ -70,6 +70,29 @@ impl<'c, M: Machine, A: Reach> Here<'c, M, A> {
         self.reach.write(table, index, new);
     }
 
+    /// Links a table that holds entries already, in place of an entry at `level`. No walk sees the link before them.
+    pub(crate) fn link(&mut self, level: Level, parent: Frame, at: VirtAddr, table: Frame) {
+        if M::Watch::WATCHES && self.telling == Telling::Everything {
+            self.tell_entries(level.child().expect("pages link to nothing"), at, table);
+        }
+        self.publish();
+        self.write(level, parent, at, M::Format::table(table));
+    }
+
+    /// Tells the entries of a table whose link is about to be written.
+    fn tell_entries(&mut self, level: Level, at: VirtAddr, table: Frame) {
+        let writer = self.writer();
+        self.reach.rewrite(table, |index, entry| {
+            let input = Input::Host(bytes(at, index.get() as u64 * level.entry_bytes()));
+            let place = Place { table, index, level, input, seen: SeenBy::All };
+            let said = |entry| Said::of::<M::Format>(level, entry);
+            if entry != Entry::INVALID {
+                writer.tell(Event::Write { place, old: said(Entry::INVALID), new: said(entry) });
+            }
+            None
+        });
+    }
+
     /// Entries that became valid are seen by walks from now on.
     pub(crate) fn publish(&self) {
         self.writer().publish();
@@ -78,6 +101,11 @@ impl<'c, M: Machine, A: Reach> Here<'c, M, A> {
     /// Every CPU has forgotten the page at `at`, and the way to it.
     pub(crate) fn flush_page(&self, at: VirtAddr) {
         self.writer().flush_page_all(at);
+    }
+
+    /// Every CPU has forgotten everything.
+    pub(crate) fn flush_all(&self) {
+        self.writer().flush_all();
     }
 
     /// Tells whoever watches that nobody can reach these frames any more.

@@ -2,6 +2,12 @@
 //!
 //! The simulated machine (`sim`) has hostile CPUs and dense RAM; this one has one honest CPU, banks anywhere, and counts.
 
+mod faulty;
+mod no_tables;
+
+pub(crate) use faulty::{Faulty, Loses};
+pub(crate) use no_tables::NoTables;
+
 use std::boxed::Box;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -74,10 +80,21 @@ pub(crate) fn boot(
     reserved: &[FrameRange],
     choice: Choice,
 ) -> Result<System, FeedError> {
+    boot_in(here, Space::new(root), banks, reserved, choice)
+}
+
+/// The same, for a space that was made for these cores.
+pub(crate) fn boot_in(
+    here: &mut Here<'_, impl Machine, impl Reach>,
+    space: Space,
+    banks: &[Bank],
+    reserved: &[FrameRange],
+    choice: Choice,
+) -> Result<System, FeedError> {
     let ram = banks.iter().map(|bank| bank.frames);
     let mut frames = BootAllocator::new(ram, reserved.iter().copied()).expect("few ranges");
     let mut tables = BootTables::new(&mut frames);
-    let mut space = Space::new(root);
+    let mut space = space;
     space.make_root_entries(here, &mut tables, VirtAddr::new(BASE), Level::L0.entry_bytes())?;
     let records = Frames::new(here, &mut tables, &mut space, ARRAYS, Vec::leak(banks.to_vec()))?;
     let vmap = Vmap::new(here, &mut tables, space, VMAP, VMAP_PAGES)?;
@@ -126,6 +143,7 @@ pub(crate) struct Sparse {
     pub(crate) stores: Cell<u64>,
     pub(crate) entry_writes: Cell<u64>,
     pub(crate) flushes: Cell<u64>,
+    pub(crate) rendezvous: Cell<u64>,
 }
 
 const DIRT: u64 = 0xdddd_dddd_dddd_dddd;
@@ -140,6 +158,7 @@ impl Sparse {
             stores: Cell::new(0),
             entry_writes: Cell::new(0),
             flushes: Cell::new(0),
+            rendezvous: Cell::new(0),
         };
         (&machine).clear(root);
         machine
@@ -219,6 +238,11 @@ impl Machine for Sparse {
         body()
     }
 
+    fn rendezvous<R>(&self, body: impl FnOnce() -> R) -> R {
+        bump(&self.rendezvous);
+        body()
+    }
+
     fn load(&self, at: VirtAddr) -> u64 {
         bump(&self.loads);
         let (frame, index) = self.place(at);
@@ -261,72 +285,4 @@ pub(crate) fn with<R>(
     let mut here = Here::new(&machine, &mut reach);
     let mut system = boot(&mut here, root, banks, &reserved, choice).expect("the machine is large enough");
     test(&machine, &mut here, &mut system)
-}
-
-/// A CPU whose requests to other CPUs to forget get lost, and to forget guests: the control for tests of flushes.
-pub(crate) struct Deaf<M>(pub(crate) M);
-
-impl<M: Machine> GuestMachine for Deaf<M> {
-    fn flush_guest(&self, _: u16) {}
-}
-
-impl<M: Machine> Machine for Deaf<M> {
-    type Format = M::Format;
-    type Watch = M::Watch;
-
-    fn watch(&self) -> &M::Watch {
-        self.0.watch()
-    }
-
-    fn cpu(&self) -> CpuIndex {
-        self.0.cpu()
-    }
-
-    fn publish(&self) {
-        self.0.publish();
-    }
-
-    fn flush_page_local(&self, at: VirtAddr) {
-        self.0.flush_page_local(at);
-    }
-
-    fn flush_local(&self) {
-        self.0.flush_local();
-    }
-
-    fn flush_page_all(&self, at: VirtAddr) {
-        self.0.flush_page_local(at);
-    }
-
-    fn flush_all(&self) {
-        self.0.flush_local();
-    }
-
-    fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R {
-        self.0.without_interrupts(body)
-    }
-
-    fn load(&self, at: VirtAddr) -> u64 {
-        self.0.load(at)
-    }
-
-    fn store(&self, at: VirtAddr, value: u64) {
-        self.0.store(at, value);
-    }
-
-    fn copy_out(&self, from: VirtAddr, into: &mut [u8]) {
-        self.0.copy_out(from, into);
-    }
-
-    fn copy_in(&self, to: VirtAddr, from: &[u8]) {
-        self.0.copy_in(to, from);
-    }
-
-    fn zero(&self, at: VirtAddr, bytes: u64) {
-        self.0.zero(at, bytes);
-    }
-
-    fn clean(&self, at: VirtAddr, bytes: u64) {
-        self.0.clean(at, bytes);
-    }
 }

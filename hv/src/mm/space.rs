@@ -1,13 +1,16 @@
 //! Shared translations at run time: leaves come and go, and so do the tables that hold them.
 //!
-//! Only ever turns invalid entries valid or valid ones invalid. A table that has lost its last entry is freed, after
-//! every CPU has forgotten the way through it. Never makes or frees a table right below a root: other CPUs' roots hold
+//! Only ever turns invalid entries valid or valid ones invalid; where size alone changes, see `space/size.rs`. A table
+//! that has lost its last entry is freed, after every CPU has forgotten the way through it. Never makes or frees a table right below a root: other CPUs' roots hold
 //! copies of those entries ([`Space::make_root_entries`] is for the time before there are other CPUs).
 
 mod tables;
+mod size;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use size::by_size;
+pub use size::{SizeChange, SizeChanges};
 pub use tables::{BootTables, Occupancy, Tables};
 
 use core::fmt;
@@ -66,6 +69,8 @@ pub struct Space {
     root: Frame,
     /// The last level 3 table and the block that it translates: pages of a pool follow each other.
     last: Option<(u64, Frame)>,
+    size_change: SizeChange,
+    changes: SizeChanges,
 }
 
 /// The entries of a request that lie in one table.
@@ -116,7 +121,8 @@ impl Path {
 impl Space {
     /// The translations below `root`, a table at level 0.
     pub const fn new(root: Frame) -> Self {
-        Self { root, last: None }
+        let changes = SizeChanges { merged: 0, split: 0 };
+        Self { root, last: None, size_change: SizeChange::UnderRendezvous, changes }
     }
 
     /// Gives every root entry that `bytes` from `at` touch a table, empty unless it is there already. Before any other

@@ -1,6 +1,7 @@
 //! Addresses for frames that everybody may see for as long as wanted: global maps, heap pages, arrays.
 //!
-//! Hands out runs of pages of one planned window, each with an unmapped page behind it. The bitmap of pages in use lies
+//! Hands out runs of pages of one planned window, each with an unmapped page behind it. A run that holds whole blocks of
+//! frames is mapped by blocks, from the start: its addresses are chosen for that. The bitmap of pages in use lies
 //! at the start of the window and grows with it, a page for 128 MiB. Never used for a guest's memory.
 
 mod runs;
@@ -12,10 +13,10 @@ use core::fmt;
 use paging::{Frame, FrameRange, HostAttributes, PAGE_BYTES, VirtAddr};
 
 use crate::machine::Machine;
-use crate::mm::frames::READ_WRITE;
+use crate::mm::frames::{Order, READ_WRITE};
 use crate::mm::here::{Here, Reach, bytes};
-use crate::mm::space::{BootTables, LeafSize, Space, SpaceError, Tables};
-use runs::Runs;
+use crate::mm::space::{BootTables, LeafSize, Space, SpaceError, Tables, by_size};
+use runs::{Runs, Start};
 
 /// Pages behind each run that translate nothing.
 const GUARD_PAGES: u64 = 1;
@@ -113,8 +114,11 @@ impl Vmap {
         attributes: HostAttributes,
     ) -> Result<Mapping, VmapError> {
         let pages = frames.frames + GUARD_PAGES;
+        let holds_block = by_size(frames).any(|(size, _)| size == LeafSize::Block);
+        let place = frames.first.number() % Order::BLOCK.frames();
+        let start = if holds_block { Start::InBlock(place) } else { Start::Anywhere };
         let first = loop {
-            if let Some(first) = self.runs.take(here, pages) {
+            if let Some(first) = self.runs.take(here, pages, start) {
                 break first;
             }
             if !self.runs.can_grow() {
@@ -123,7 +127,7 @@ impl Vmap {
             self.grow(here, tables)?;
         };
         let at = bytes(self.base, first * PAGE_BYTES);
-        if let Err(error) = self.space.map(here, tables, LeafSize::Page, at, frames, attributes) {
+        if let Err(error) = self.map_run(here, tables, at, frames, attributes) {
             self.runs.give(here, first, pages);
             return Err(error.into());
         }
@@ -142,11 +146,43 @@ impl Vmap {
         mapping: Mapping,
     ) -> Result<FrameRange, SpaceError> {
         let Mapping { at, frames } = mapping;
-        self.space.unmap(here, tables, LeafSize::Page, at, frames)?;
+        self.unmap_run(here, tables, at, frames)?;
         let first = (at.get() - self.base.get()) / PAGE_BYTES;
         self.runs.give(here, first, frames.frames + GUARD_PAGES);
         self.live_pages -= frames.frames;
         Ok(frames)
+    }
+
+    fn map_run(
+        &mut self,
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        tables: &mut impl Tables,
+        at: VirtAddr,
+        frames: FrameRange,
+        attributes: HostAttributes,
+    ) -> Result<(), SpaceError> {
+        for (size, part) in by_size(frames) {
+            let start = bytes(at, (part.first.number() - frames.first.number()) * PAGE_BYTES);
+            if let Err(error) = self.space.map(here, tables, size, start, part, attributes) {
+                let mapped = FrameRange::between(frames.first, part.first);
+                self.unmap_run(here, tables, at, mapped).expect("these parts were mapped just now");
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn unmap_run(
+        &mut self,
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        tables: &mut impl Tables,
+        at: VirtAddr,
+        frames: FrameRange,
+    ) -> Result<(), SpaceError> {
+        by_size(frames).try_for_each(|(size, part)| {
+            let start = bytes(at, (part.first.number() - frames.first.number()) * PAGE_BYTES);
+            self.space.unmap(here, tables, size, start, part)
+        })
     }
 
     /// A page more of bitmap, for good.

@@ -161,6 +161,17 @@ impl<F: HostFormat> Machine for Cpu<'_, F> {
         result
     }
 
+    fn rendezvous<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.without_interrupts(|| {
+            self.sim.look_ahead();
+            self.sim.watch.count(|counts| counts.rendezvous += 1);
+            self.sim.stop_others(self.index);
+            let result = body();
+            self.sim.release_others();
+            result
+        })
+    }
+
     fn load(&self, at: VirtAddr) -> u64 {
         self.sim.look_ahead();
         self.unfaulted(at, self.try_load(at))

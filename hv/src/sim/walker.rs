@@ -8,6 +8,7 @@ use paging::{Decoded, Entry, Format, Frame, HostAccess, Index, Leaf, Level, Phys
 
 use super::{Fault, HostFormat, Processor, Sim, lock};
 use crate::cpu::CpuIndex;
+use crate::mm::space::SizeChange;
 
 /// What is to be done with memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl<F: HostFormat> Sim<F> {
         let aligned = at.get().is_multiple_of(size_of::<u64>() as u64);
         let root = processor.root.filter(|_| aligned && canonical::<F>(at)).ok_or(Fault::Address)?;
         let cached = processor.tlb.leaves(at);
-        if cached.windows(2).any(|pair| pair[0] != pair[1]) && self.dice.roll(4) == 0 {
+        if cached.windows(2).any(|pair| self.conflict(pair[0], pair[1], at)) && self.dice.roll(4) == 0 {
             return Err(Fault::Conflict);
         }
         let mut starts = processor.tlb.starts(at);
@@ -40,6 +41,14 @@ impl<F: HostFormat> Sim<F> {
         match cached.get(choice) {
             Some(leaf) => Ok(*leaf),
             None => self.walk(processor, at, starts[choice - cached.len()]),
+        }
+    }
+
+    /// Whether two translations of `at` must not be cached at once.
+    fn conflict(&self, one: Leaf<F>, other: Leaf<F>, at: VirtAddr) -> bool {
+        match self.size_change {
+            SizeChange::UnderRendezvous => one != other,
+            SizeChange::InPlace => physical(one, at) != physical(other, at) || one.attributes != other.attributes,
         }
     }
 
@@ -94,8 +103,9 @@ impl<F: HostFormat> Sim<F> {
         found
     }
 
-    /// Processors walk for addresses nobody asked for, and caches evict lines.
+    /// Other CPUs go on, processors walk for addresses nobody asked for, and caches evict lines.
     pub(super) fn look_ahead(&self) {
+        self.run_others();
         if self.dice.roll(2) == 0 {
             let processor = &self.processors[self.dice.roll(self.processors.len())];
             if let Some(at) = self.watch.site(self.dice.roll(usize::MAX)) {

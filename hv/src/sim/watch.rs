@@ -12,6 +12,7 @@ use super::lock;
 use crate::cpu::CpuIndex;
 use crate::mm::checker::{Checker, Verdict};
 use crate::mm::entry::{By, Event, Input, Place, Watch};
+use crate::mm::space::SizeChange;
 
 /// Live entries that the checker of a simulated machine follows.
 const LIVE: usize = 4096;
@@ -35,6 +36,8 @@ pub struct Counts {
     pub flushes: u64,
     /// Invalidations of everything of a guest on every CPU.
     pub guest_flushes: u64,
+    /// Times that all other CPUs were stopped.
+    pub rendezvous: u64,
     /// Sections with interrupts masked, the outermost ones.
     pub maskings: u64,
     /// Lines cleaned.
@@ -59,9 +62,9 @@ pub struct SimWatch {
 }
 
 impl SimWatch {
-    pub(super) fn new(verdict: Verdict) -> Self {
+    pub(super) fn new(verdict: Verdict, size_change: SizeChange) -> Self {
         Self {
-            checker: Box::new(Checker::new(verdict)),
+            checker: Box::new(Checker::new(verdict).with_size_change(size_change)),
             counts: Mutex::default(),
             unpublished: Mutex::default(),
             sites: Mutex::default(),

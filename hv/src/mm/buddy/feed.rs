@@ -63,6 +63,7 @@ impl DomainHeap {
             records,
             pools: Pools::Elastic,
             singles: 0,
+            merged: 0,
             counts: Counts::default(),
             whole: None,
             spare: None,

@@ -2,9 +2,9 @@
 //!
 //! A page of records is mapped before a block is split, and forgotten by every CPU before its frame is free again.
 
-use paging::FrameRange;
+use paging::{Frame, FrameRange};
 
-use super::{DomainHeap, HELD, Nesting};
+use super::{DomainHeap, Nesting};
 use crate::machine::Machine;
 use crate::mm::frames::{Block, BlockRecord, BlockState, Node, Order, Owner, READ_WRITE, Slot, Zone};
 use crate::mm::here::{Here, Reach};
@@ -110,7 +110,7 @@ impl DomainHeap {
         let mut block = block;
         let mut record = self.frames.block(here, block);
         if record.zone() == Zone::Domain {
-            let enough = self.singles >= USABLE + HELD;
+            let enough = self.singles >= USABLE + self.held();
             if record.free_frames() == USABLE && !enough {
                 self.spare = Some(block);
                 return;
@@ -181,6 +181,13 @@ impl DomainHeap {
         }
         self.pools = Pools::Fixed;
         Ok(())
+    }
+
+    /// Where the records of a pool's block are, if none of its frames is free.
+    pub(crate) fn full_pool(&self, here: &Here<'_, impl Machine, impl Reach>, block: Block) -> Option<Frame> {
+        let record = self.frames.block(here, block);
+        let full = record.state() == BlockState::Split && record.zone() == Zone::Heap && record.free_frames() == 0;
+        full.then(|| self.frames.first_frame(block).add(record.home()))
     }
 
     /// Whether a chunk is all that is used of its block: the first one allocated, or the last one to be freed.

@@ -7,7 +7,7 @@ use paging::Frame;
 
 use super::{DomainHeap, Nesting};
 use crate::machine::Machine;
-use crate::mm::frames::{BlockState, FrameRecord, FrameState, Node, Order, Split, Zone};
+use crate::mm::frames::{Block, BlockState, FrameRecord, FrameState, Node, Order, Split, Zone};
 use crate::mm::here::{Here, Reach};
 use crate::mm::space::{Occupancy, Tables};
 
@@ -40,25 +40,33 @@ impl DomainHeap {
         let found = split.record(index);
         (found.state() == FrameState::Table).then_some((split, index, found))
     }
+
+    fn lend(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, block: Block, record: FrameRecord) -> Frame {
+        let table = self.take_from(here, block, Order::FRAME, record);
+        self.counts.tables += 1;
+        here.reach.clear(table);
+        table
+    }
+
+    /// Fails when a test wants it to.
+    #[cfg(test)]
+    fn count_down(&mut self) -> Option<()> {
+        if let Some(left) = &mut self.tables_left {
+            *left = left.checked_sub(1)?;
+        }
+        Some(())
+    }
 }
 
 impl Tables for DomainHeap {
     fn allocate(&mut self, here: &mut Here<'_, impl Machine, impl Reach>) -> Option<Frame> {
         #[cfg(test)]
-        {
-            self.count_down_all()?;
-            if let Some(left) = &mut self.tables_left {
-                *left = left.checked_sub(1)?;
-            }
-        }
+        self.count_down_all().and_then(|()| self.count_down())?;
         if self.nesting == Nesting::Outermost {
             self.hold_back(here, Order::FRAME.frames(), ANY).ok()?;
         }
         let block = self.find_split(here, Zone::Domain, Order::FRAME, ANY)?;
-        let table = self.take_from(here, block, Order::FRAME, FrameRecord::table(0));
-        self.counts.tables += 1;
-        here.reach.clear(table);
-        Some(table)
+        Some(self.lend(here, block, FrameRecord::table(0)))
     }
 
     fn free(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, table: Frame) {
@@ -73,14 +81,35 @@ impl Tables for DomainHeap {
 
     fn gained(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, table: Frame, entries: u64) {
         if let Some((split, index, record)) = self.table_record(here, table) {
-            split.set_record(index, FrameRecord::table(record.live() + entries));
+            split.set_record(index, record.gaining(entries));
         }
     }
 
     fn lost(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, table: Frame, entries: u64) -> Occupancy {
         let Some((split, index, record)) = self.table_record(here, table) else { return Occupancy::Kept };
-        let live = record.live().checked_sub(entries).expect("every entry was counted when it became valid");
-        split.set_record(index, FrameRecord::table(live));
-        if live == 0 { Occupancy::Empty } else { Occupancy::Live }
+        let record = record.losing(entries);
+        split.set_record(index, record);
+        if record.live() == 0 { Occupancy::Empty } else { Occupancy::Live }
+    }
+
+    fn may_merge(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, table: Frame, entries: u64) -> bool {
+        let found = self.table_record(here, table);
+        found.is_some_and(|(_, _, record)| record.live() == entries && record.gained() >= entries)
+    }
+
+    fn merged(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, table: Frame) {
+        let (split, index, record) = self.table_record(here, table).expect("only a counted table may merge");
+        split.set_record(index, record.losing(record.live()));
+        self.merged += 1;
+        Tables::free(self, here, table);
+    }
+
+    fn allocate_for_split(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, entries: u64) -> Option<Frame> {
+        #[cfg(test)]
+        self.count_down()?;
+        // One of those held back: `merged` counted this block, so there is one more than the others need.
+        let block = self.find_split(here, Zone::Domain, Order::FRAME, ANY)?;
+        self.merged -= 1;
+        Some(self.lend(here, block, FrameRecord::table(entries)))
     }
 }

@@ -20,6 +20,8 @@ pub enum Wrong {
     AddressChanged,
     /// Valid to valid between a link and a translation, or between sizes.
     SizeChanged,
+    /// Valid to valid in another size, where that is allowed, with another translation.
+    SizeAndMoreChanged,
     /// Valid to valid with another kind of memory.
     MemoryKindChanged,
     /// Invalid to valid before every CPU has forgotten what was there.
@@ -39,6 +41,7 @@ impl fmt::Display for Wrong {
         out.write_str(match self {
             Self::AddressChanged => "valid entry given another address without break-before-make",
             Self::SizeChanged => "valid entry given another size without break-before-make",
+            Self::SizeAndMoreChanged => "valid entry given another size and other translations at once",
             Self::MemoryKindChanged => "valid entry given another memory type without break-before-make",
             Self::ReusedBeforeFlush => "entry reused before its old translation was invalidated",
             Self::FreedWhileMapped => "frame freed while an entry leads to it",
@@ -98,7 +101,7 @@ impl Violation {
 /// Whether an event is part of an entry's story.
 fn concerns(event: &Event, place: Place) -> bool {
     match event {
-        Event::Write { place: written, .. } => super::same_entry(*written, place),
+        Event::Write { place: written, .. } => super::overlap(*written, place),
         Event::Flush { scope, .. } => super::left(place, *scope, super::Remembered::Combined).is_none(),
         Event::Publish => false,
         Event::Free(frames) => frames.contains(place.table),
@@ -152,7 +155,7 @@ fn write_said(out: &mut fmt::Formatter<'_>, said: Said) -> fmt::Result {
     match said.means {
         Meaning::Invalid => out.write_str("invalid"),
         Meaning::Table(table) => write!(out, "table {table}"),
-        Meaning::Leaf(frames, kind) => write!(out, "{frames} {kind:?}"),
+        Meaning::Leaf(frames, grants) => write!(out, "{frames} {:?}", grants.memory),
         Meaning::Unknown => write!(out, "{:?}", said.entry),
     }
 }

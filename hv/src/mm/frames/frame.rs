@@ -11,6 +11,7 @@ const ORDER: Field = Field::after(Some(STATE), 4);
 const OWNER: Field = Field::after(Some(ORDER), 16);
 // Table.
 const LIVE: Field = Field::after(Some(ORDER), 10);
+const GAINED: Field = Field::after(Some(LIVE), 10);
 // Free.
 const NEXT: Field = Field::after(Some(ORDER), 9);
 const PREVIOUS: Field = Field::after(Some(NEXT), 9);
@@ -35,6 +36,7 @@ pub enum FrameState {
 pub struct FrameRecord(u64);
 
 impl FrameRecord {
+    const GAINED_MAX: u64 = paging::ENTRIES as u64;
     /// Says nothing.
     pub(crate) const PLAIN: Self = Self(0);
 
@@ -58,8 +60,25 @@ impl FrameRecord {
         Self(OWNER.put(Self::of(2, order).0, owner.bits()))
     }
 
+    /// A table with `live` valid entries, none of which counts as gained.
     pub(crate) const fn table(live: u64) -> Self {
         Self(LIVE.put(Self::of(3, Order::FRAME).0, live))
+    }
+
+    /// The same table, with `entries` more.
+    pub(crate) const fn gaining(self, entries: u64) -> Self {
+        let gained = self.gained() + entries;
+        let gained = if gained < Self::GAINED_MAX { gained } else { Self::GAINED_MAX };
+        Self(GAINED.put(LIVE.put(self.0, self.live() + entries), gained))
+    }
+
+    /// The same table, with `entries` fewer.
+    ///
+    /// # Panics
+    /// When it has not as many.
+    pub(crate) const fn losing(self, entries: u64) -> Self {
+        let live = self.live().checked_sub(entries).expect("every entry was counted when it became valid");
+        Self(LIVE.put(self.0, live))
     }
 
     pub(crate) const fn quarantined(self) -> Self {
@@ -91,6 +110,11 @@ impl FrameRecord {
     /// Valid entries of the table.
     pub const fn live(self) -> u64 {
         LIVE.get(self.0)
+    }
+
+    /// Entries that became valid since the table was made; not counted beyond a whole table.
+    pub(crate) const fn gained(self) -> u64 {
+        GAINED.get(self.0)
     }
 
     pub(crate) const fn next(self) -> u64 {

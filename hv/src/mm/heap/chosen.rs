@@ -10,7 +10,7 @@ use super::{Backing, Chunk, Full, Ground, HeapError, NoWindow, OnDemand};
 use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
 use crate::mm::here::{Here, Reach};
-use crate::mm::space::{BootTables, SpaceError};
+use crate::mm::space::{BootTables, SizeChanges, SpaceError};
 
 /// What is mapped when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,14 @@ impl Backing for Chosen {
             Self::Full(backing) => backing.frame_of(here, domain, at),
             Self::OnDemand(backing) => backing.frame_of(here, domain, at),
             Self::None(backing) => backing.frame_of(here, domain, at),
+        }
+    }
+
+    fn size_changes(&self) -> SizeChanges {
+        match self {
+            Self::Full(backing) => backing.size_changes(),
+            Self::OnDemand(backing) => backing.size_changes(),
+            Self::None(backing) => backing.size_changes(),
         }
     }
 }

@@ -2,14 +2,14 @@
 //!
 //! Never maps or unmaps after it was made.
 
-use paging::{Frame, FrameRange, PAGE_BYTES, VirtAddr};
+use paging::{Frame, PAGE_BYTES, VirtAddr};
 
 use super::{Backing, Chunk, Ground, HeapError, Policy};
 use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
-use crate::mm::frames::{Order, READ_WRITE};
+use crate::mm::frames::READ_WRITE;
 use crate::mm::here::{Here, Reach, bytes};
-use crate::mm::space::{BootTables, LeafSize, Space, SpaceError, Tables};
+use crate::mm::space::{BootTables, SizeChanges, Space, SpaceError, Tables, by_size};
 
 /// A window in which address = frame + constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,17 +77,6 @@ impl Full {
     }
 }
 
-/// Cuts a range where whole blocks begin and end.
-fn by_size(range: FrameRange) -> impl Iterator<Item = (LeafSize, FrameRange)> {
-    const BLOCK: u64 = Order::BLOCK.frames();
-    let (first, end) = (range.first.number(), range.end().number());
-    let low = first.next_multiple_of(BLOCK).min(end);
-    let high = (end / BLOCK * BLOCK).max(low);
-    let piece = |size, first, end| (size, FrameRange::new(Frame::new(first), end - first));
-    let cut = [piece(LeafSize::Page, first, low), piece(LeafSize::Block, low, high), piece(LeafSize::Page, high, end)];
-    cut.into_iter().filter(|(_, frames)| !frames.is_empty())
-}
-
 impl Backing for Full {
     /// Nothing is mapped: where the board file fixes this policy, the static tables hold the window.
     fn begin(
@@ -123,5 +112,9 @@ impl Backing for Full {
 
     fn frame_of(&self, _: &Here<'_, impl Machine, impl Reach>, domain: &DomainHeap, at: VirtAddr) -> Option<Frame> {
         self.window.frame(domain, at)
+    }
+
+    fn size_changes(&self) -> SizeChanges {
+        SizeChanges::default()
     }
 }

@@ -1,16 +1,18 @@
 //! The leaves of heap pages, wherever their policy puts them.
 //!
 //! A chunk of whole blocks is mapped by blocks. The pages of a pool are mapped one by one, or all at once with the
-//! first.
+//! first. A pool mapped by pages becomes one block when its last page is allocated, and pages again before one of them
+//! is freed. The block covers the frame with the pool's records too, which is mapped elsewhere already: no page of a full
+//! pool is anybody else's.
 
-use paging::{FrameRange, VirtAddr};
+use paging::{Frame, FrameRange, VirtAddr};
 
 use super::Chunk;
 use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
 use crate::mm::frames::{Order, READ_WRITE};
 use crate::mm::here::{Here, Reach, bytes};
-use crate::mm::space::{LeafSize, Space, SpaceError};
+use crate::mm::space::{LeafSize, SizeChanges, Space, SpaceError};
 
 /// How a pool is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,9 @@ impl PoolLeaves {
         let at = within(block_at, chunk);
         if let Some((size, start, frames)) = self.extent(here, domain, block_at, chunk) {
             self.space.map(here, domain, size, start, frames, READ_WRITE)?;
+            if let Some(records) = Self::records_of_full(here, domain, size, chunk) {
+                self.space.merge(here, domain, block_at, Some(records));
+            }
         }
         Ok(at)
     }
@@ -57,10 +62,31 @@ impl PoolLeaves {
         chunk: Chunk,
     ) -> Result<(), SpaceError> {
         if let Some((size, start, frames)) = self.extent(here, domain, block_at, chunk) {
+            if let Some(records) = Self::records_of_full(here, domain, size, chunk) {
+                self.space.split(here, domain, block_at, Some(records))?;
+            }
             self.space.unmap(here, domain, size, start, frames)?;
             here.released(chunk.range());
         }
         Ok(())
+    }
+
+    /// What has changed its size so far.
+    pub(super) const fn size_changes(&self) -> SizeChanges {
+        self.space.size_changes()
+    }
+
+    /// Where the records of a chunk's pool are, if all its frames are in use and are mapped by pages.
+    fn records_of_full(
+        here: &Here<'_, impl Machine, impl Reach>,
+        domain: &DomainHeap,
+        size: LeafSize,
+        chunk: Chunk,
+    ) -> Option<Frame> {
+        match size {
+            LeafSize::Page => domain.full_pool(here, domain.frames().block_at(chunk.first)),
+            LeafSize::Block => None,
+        }
     }
 
     /// What comes and goes with a chunk; `None` when it is mapped with others that are in use.

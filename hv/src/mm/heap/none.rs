@@ -13,7 +13,7 @@ use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
 use crate::mm::frames::{Block, Order, Slot};
 use crate::mm::here::{Here, Reach, bytes};
-use crate::mm::space::{BootTables, Space, SpaceError};
+use crate::mm::space::{BootTables, SizeChanges, Space, SpaceError};
 
 /// The heap's area: `slots` slots of 2 MiB from `base` on. The first one holds the area's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,5 +133,9 @@ impl Backing for NoWindow {
     fn frame_of(&self, here: &Here<'_, impl Machine, impl Reach>, domain: &DomainHeap, at: VirtAddr) -> Option<Frame> {
         let (block, offset_bytes) = self.slots.block_at(here, at)?;
         Some(domain.frames().first_frame(block).add(offset_bytes / PAGE_BYTES))
+    }
+
+    fn size_changes(&self) -> SizeChanges {
+        self.leaves.size_changes()
     }
 }

@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
 use crate::mm::frames::Order;
 use crate::mm::here::{Here, Reach};
-use crate::mm::space::{BootTables, Space, SpaceError, Tables};
+use crate::mm::space::{BootTables, SizeChanges, Space, SpaceError, Tables};
 
 /// Policy `on-demand`.
 #[derive(Debug)]
@@ -80,5 +80,9 @@ impl Backing for OnDemand {
 
     fn frame_of(&self, _: &Here<'_, impl Machine, impl Reach>, domain: &DomainHeap, at: VirtAddr) -> Option<Frame> {
         self.window.frame(domain, at)
+    }
+
+    fn size_changes(&self) -> SizeChanges {
+        self.leaves.size_changes()
     }
 }

@@ -1,6 +1,8 @@
 //! The hypervisor's heap under every policy: what is mapped, for whom, what it costs, what happens when it fails.
 
 mod hostile;
+mod sizes;
+mod beside;
 
 use std::vec::Vec;
 
@@ -11,7 +13,7 @@ use super::{Heap, HeapError, HeapPages, Leaves, OnDemand, Policy, Window};
 use crate::mm::buddy::Counts;
 use crate::mm::frames::{Bank, Node, Order, Owner, READ_WRITE, Use};
 use crate::mm::here::Here;
-use crate::mm::rig::{AREA, BLOCK, Choice, GIB, Sparse, System, WINDOW, bank, with};
+use crate::mm::rig::{AREA, BLOCK, Choice, GIB, NoTables, Sparse, System, WINDOW, bank, with};
 use crate::mm::space::{LeafSize, Space, SpaceError};
 
 const ANY: Node = Node(0);
@@ -92,6 +94,11 @@ proptest! {
             assert!(choice.policy == Policy::Full || leaves(machine, root).is_empty());
         });
     }
+}
+
+/// All policies that map by page.
+fn by_page() -> impl Iterator<Item = Choice> {
+    mapping().filter(|choice| choice.leaves == Leaves::Pages)
 }
 
 /// All policies that map.
@@ -186,7 +193,7 @@ fn without_a_window_both_directions_cost_the_same_however_many_pools_there_are()
 
 #[test]
 fn parts_of_a_chunk_are_freed_on_their_own() {
-    for choice in mapping().filter(|choice| choice.leaves == Leaves::Pages) {
+    for choice in by_page() {
         with(&[bank(GIB, GIB)], &[], choice, |machine, here, system| {
             let before = system.domain.counts();
             for (order, keep) in [(4, 11), (8, 1), (8, 255), (11, BLOCK), (11, 3 * BLOCK), (3, 0), (3, 8)] {
@@ -211,7 +218,7 @@ fn parts_of_a_chunk_are_freed_on_their_own() {
 
 #[test]
 fn pages_that_cannot_be_unmapped_are_never_used_again() {
-    for choice in mapping().filter(|choice| choice.leaves == Leaves::Pages) {
+    for choice in by_page() {
         with(&[bank(GIB, 40 * BLOCK)], &[], choice, |machine, here, system| {
             let pages = allocate(here, system, Order::FRAME).expect("there is plenty");
             let frame = pages.frames().first;
@@ -277,37 +284,6 @@ fn a_root_entry_that_was_forgotten_is_an_error_and_not_a_new_entry() {
         assert_eq!(system.domain.counts(), before);
         assert!(leaves(machine, root).is_empty());
     });
-}
-
-/// Nothing to make tables of.
-struct NoTables;
-
-impl crate::mm::space::Tables for NoTables {
-    fn allocate(
-        &mut self,
-        _: &mut Here<'_, impl crate::machine::Machine, impl crate::mm::here::Reach>,
-    ) -> Option<Frame> {
-        None
-    }
-
-    fn free(&mut self, _: &mut Here<'_, impl crate::machine::Machine, impl crate::mm::here::Reach>, _: Frame) {}
-
-    fn gained(
-        &mut self,
-        _: &mut Here<'_, impl crate::machine::Machine, impl crate::mm::here::Reach>,
-        _: Frame,
-        _: u64,
-    ) {
-    }
-
-    fn lost(
-        &mut self,
-        _: &mut Here<'_, impl crate::machine::Machine, impl crate::mm::here::Reach>,
-        _: Frame,
-        _: u64,
-    ) -> crate::mm::space::Occupancy {
-        crate::mm::space::Occupancy::Kept
-    }
 }
 
 #[test]

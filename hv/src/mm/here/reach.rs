@@ -2,7 +2,7 @@
 //!
 //! Both map one frame at a time and leave nothing mapped.
 
-use paging::{Frame, TableAccess};
+use paging::{Entry, Frame, Index, TableAccess};
 
 use crate::machine::Machine;
 use crate::mm::mapcache::View;
@@ -12,11 +12,29 @@ use crate::mm::pmap::Pmap;
 pub trait Reach: TableAccess {
     /// Makes every word of `frame`, which nobody else uses, zero.
     fn clear(&mut self, frame: Frame);
+
+    /// Shows every entry of a table, in order, and stores what `change` answers.
+    fn rewrite(&mut self, table: Frame, mut change: impl FnMut(Index, Entry) -> Option<Entry>) {
+        for index in Index::all() {
+            if let Some(entry) = change(index, self.read(table, index)) {
+                self.write(table, index, entry);
+            }
+        }
+    }
 }
 
 impl Reach for &Pmap {
     fn clear(&mut self, frame: Frame) {
         drop(self.map_zeroed(frame));
+    }
+
+    fn rewrite(&mut self, table: Frame, mut change: impl FnMut(Index, Entry) -> Option<Entry>) {
+        let mapped = self.map(table);
+        for index in Index::all() {
+            if let Some(entry) = change(index, mapped.table().load(index)) {
+                mapped.table().store(index, entry);
+            }
+        }
     }
 }
 
@@ -24,5 +42,15 @@ impl<M: Machine, const SLOTS: usize> Reach for View<'_, M, SLOTS> {
     #[track_caller]
     fn clear(&mut self, frame: Frame) {
         self.map(frame).expect("clearing a table holds one slot, and the planner left room for it").zero();
+    }
+
+    #[track_caller]
+    fn rewrite(&mut self, table: Frame, mut change: impl FnMut(Index, Entry) -> Option<Entry>) {
+        let mapped = self.map(table).expect("a table in hand holds one slot, and the planner left room for it");
+        for index in Index::all() {
+            if let Some(entry) = change(index, Entry::new(mapped.load(index))) {
+                mapped.store(index, entry.get());
+            }
+        }
     }
 }

@@ -33,6 +33,17 @@ pub trait Tables {
 
     /// `entries` of `table` became invalid; with none, asks.
     fn lost(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, table: Frame, entries: u64) -> Occupancy;
+
+    /// Whether `table` has `entries` valid entries, can be taken back, and has gained as many since it was lent or made
+    /// by a split: what a merge costs, and the split that undoes it, has been paid for by that many maps.
+    fn may_merge(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, table: Frame, entries: u64) -> bool;
+
+    /// Takes back a table whose entries one block stands for now, and that no CPU can reach any more. Keeps a frame for
+    /// the table that the block's split will want.
+    fn merged(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, table: Frame);
+
+    /// A frame of zeroes for the table of a block that [`Tables::merged`] has made; `entries` of it will be valid.
+    fn allocate_for_split(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, entries: u64) -> Option<Frame>;
 }
 
 /// Tables for good: what the boot allocator lends never comes back.
@@ -78,5 +89,16 @@ impl Tables for BootTables<'_> {
 
     fn lost(&mut self, _: &mut Here<'_, impl Machine, impl Reach>, _: Frame, _: u64) -> Occupancy {
         Occupancy::Kept
+    }
+
+    fn may_merge(&mut self, _: &mut Here<'_, impl Machine, impl Reach>, _: Frame, _: u64) -> bool {
+        false
+    }
+
+    /// Never called: no table may merge.
+    fn merged(&mut self, _: &mut Here<'_, impl Machine, impl Reach>, _: Frame) {}
+
+    fn allocate_for_split(&mut self, here: &mut Here<'_, impl Machine, impl Reach>, _: u64) -> Option<Frame> {
+        self.allocate(here)
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Never maps: says which page of the bitmap is wanted next.
 
-use paging::{PAGE_BYTES, VirtAddr};
+use paging::{Level, PAGE_BYTES, VirtAddr};
 
 use crate::machine::Machine;
 use crate::mm::here::{Here, Reach, bytes, words};
 
 const WORD_BITS: u64 = u64::BITS as u64;
+/// Pages of a block.
+const BLOCK_PAGES: u64 = Level::L2.entry_frames();
 /// Pages that one page of bitmap follows.
 const PAGES_PER_PAGE: u64 = PAGE_BYTES * 8;
 
@@ -55,17 +57,17 @@ impl Runs {
         }
     }
 
-    /// Takes the lowest run of `pages` free pages.
-    pub(super) fn take(&mut self, here: &Here<'_, impl Machine, impl Reach>, pages: u64) -> Option<u64> {
-        let mut first = self.next(here, self.lowest, Bits::Clear);
-        self.lowest = first;
+    /// Takes the lowest run of `pages` free pages that begins where it is to begin.
+    pub(super) fn take(&mut self, here: &Here<'_, impl Machine, impl Reach>, pages: u64, start: Start) -> Option<u64> {
+        self.lowest = self.next(here, self.lowest, Bits::Clear);
+        let mut first = start.from(self.lowest);
         while first + pages <= self.known {
             let end = self.next_until(here, first, Bits::Set, first + pages);
             if end >= first + pages {
                 self.mark(here, first, pages, Bits::Set);
                 return Some(first);
             }
-            first = self.next(here, end, Bits::Clear);
+            first = start.from(self.next(here, end, Bits::Clear));
         }
         None
     }
@@ -119,6 +121,25 @@ impl Runs {
                 }
             }
             page += count;
+        }
+    }
+}
+
+/// Where a run may begin.
+#[derive(Clone, Copy)]
+pub(super) enum Start {
+    /// At any page.
+    Anywhere,
+    /// At this page of a block, so that blocks of frames lie where blocks of pages do.
+    InBlock(u64),
+}
+
+impl Start {
+    /// The first such page from `page` on.
+    fn from(self, page: u64) -> u64 {
+        match self {
+            Self::Anywhere => page,
+            Self::InBlock(place) => page + (place + BLOCK_PAGES - page % BLOCK_PAGES) % BLOCK_PAGES,
         }
     }
 }

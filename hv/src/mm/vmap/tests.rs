@@ -90,17 +90,45 @@ fn the_bitmap_grows_when_it_must_and_the_window_ends() {
 #[test]
 fn a_run_that_gets_no_tables_leaves_nothing_behind() {
     on(|machine, here, system| {
+        let first = map(here, system, 600).expect("there is plenty");
         let before = system.domain.counts();
-        for tables in 0..2 {
-            system.domain.tables_left = Some(tables);
-            let refused = map(here, system, 2 * BLOCK);
-            assert_eq!(refused.err(), Some(VmapError::Space(SpaceError::OutOfTables)));
+        let mut failures = 0;
+        let mapping = loop {
+            system.domain.tables_left = Some(failures);
+            match map(here, system, 2 * BLOCK) {
+                Ok(mapping) => break mapping,
+                Err(error) => assert_eq!(error, VmapError::Space(SpaceError::OutOfTables)),
+            }
             assert_eq!(system.domain.counts(), before);
-        }
+            failures += 1;
+        };
         system.domain.tables_left = None;
-        let mapping = map(here, system, 2 * BLOCK).expect("there is plenty");
+        assert_eq!(failures, 2, "pages before and behind a block: each table has failed once");
         assert_guarded(machine, &mapping);
-        unmap(here, system, mapping);
+        [first, mapping].into_iter().for_each(|mapping| unmap(here, system, mapping));
+        assert_eq!(system.domain.counts().tables, 0);
+    });
+}
+
+#[test]
+fn whole_blocks_of_frames_are_mapped_by_blocks() {
+    on(|machine, here, system| {
+        let before = system.domain.counts();
+        for (first, count) in [(0, BLOCK), (77, 3 * BLOCK), (511, BLOCK + 1), (1, BLOCK - 1), (0, 5 * BLOCK + 9)] {
+            let run = FrameRange::new(Frame::new(GIB + first), count);
+            let blocks = (run.end().number() / BLOCK).saturating_sub(run.first.number().div_ceil(BLOCK));
+            let writes = machine.entry_writes.get();
+            let mapping = system.vmap.map(here, &mut system.domain, run, READ_WRITE).expect("there is plenty");
+            let tables = system.domain.counts().tables - before.tables;
+            assert_eq!(machine.entry_writes.get() - writes, count - blocks * (BLOCK - 1) + tables, "{run}");
+            assert!(
+                blocks == 0 || mapping.at().get() / PAGE_BYTES % BLOCK == first % BLOCK,
+                "{run} lies as its frames"
+            );
+            assert_guarded(machine, &mapping);
+            assert_eq!(system.vmap.unmap(here, &mut system.domain, mapping), Ok(run));
+            assert_eq!(system.domain.counts(), before, "every table is back");
+        }
     });
 }
 

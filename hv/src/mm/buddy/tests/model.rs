@@ -86,7 +86,7 @@ impl Model {
                 let keep = keep % (order.frames() + 1) / unit * unit;
                 assert_eq!(heap.trim(here, (frame, order), owner, keep), Ok(()));
                 self.used.remove(&frame);
-                crate::mm::buddy::parts(frame, order, keep)
+                crate::mm::buddy::cut::parts(frame, order, keep)
                     .filter(|(start, _)| start.number() < frame.number() + keep)
                     .for_each(|(start, part)| {
                         self.used.insert(start, (part, owner));

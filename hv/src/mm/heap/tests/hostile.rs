@@ -11,24 +11,32 @@ use crate::mm::checker::Verdict;
 use crate::mm::frames::Order;
 use crate::mm::heap::{HeapPages, Leaves, Policy};
 use crate::mm::here::Here;
-use crate::mm::rig::{BLOCK, Choice, Deaf, Direct, GIB, System, bank, boot};
+use crate::mm::rig::{BLOCK, Choice, Direct, Faulty, GIB, Loses, System, bank, boot_in};
+use crate::mm::space::{SizeChange, Space};
 use crate::sim::{HostFormat, Setup, Sim};
 
 const SEEDS: u64 = 6;
 const BLOCKS: u64 = 10;
 const CPUS: usize = 2;
 
-/// A machine with its memory system up, and a root for each CPU: the first one's, copied after boot.
 fn machine<F: HostFormat>(choice: Choice, seed: u64, verdict: Verdict) -> (Sim<F>, System) {
+    let setup = Setup { cpus: CPUS, seed, verdict, ..Setup::SMALL };
+    machine_of(choice, setup, setup.size_change)
+}
+
+/// A machine with its memory system up, and a root for each CPU: the first one's, copied after boot. The memory system
+/// is told that its cores allow `size_change`.
+pub(super) fn machine_of<F: HostFormat>(choice: Choice, setup: Setup, size_change: SizeChange) -> (Sim<F>, System) {
     let ram = FrameRange::new(Frame::new(GIB), BLOCKS * BLOCK);
-    let sim = Sim::new(Setup { ram, cpus: CPUS, seed, verdict });
-    let roots = [(); CPUS].map(|()| sim.take_table());
+    let sim = Sim::new(Setup { ram, ..setup });
+    let roots: Vec<_> = (0..setup.cpus).map(|_| sim.take_table()).collect();
     sim.set_root(CpuIndex::BOOT, roots[0]);
-    let reserved = FrameRange::new(ram.first, CPUS as u64);
+    let reserved = FrameRange::new(ram.first, setup.cpus as u64);
     let system = {
         let (cpu, mut reach) = (sim.cpu(0), Direct(&sim));
         let mut here = Here::new(&cpu, &mut reach);
-        boot(&mut here, roots[0], &[bank(GIB, ram.frames)], &[reserved], choice).expect("the machine is large enough")
+        let space = Space::new(roots[0]).with_size_change(size_change);
+        boot_in(&mut here, space, &[bank(GIB, ram.frames)], &[reserved], choice).expect("the machine is large enough")
     };
     for (number, root) in roots.iter().enumerate().skip(1) {
         for index in Index::all() {
@@ -101,7 +109,8 @@ fn control_without_the_flush_on_all_cpus_freed_pages_are_reached() {
         let left: usize = (0..SEEDS)
             .map(|seed| {
                 let (sim, mut system) = machine::<El2>(choice, seed, Verdict::Record);
-                reachable_after_free(&sim, &mut system, Order::FRAME, &Deaf(sim.cpu(CPUS - 1)))
+                let deaf = Faulty { machine: sim.cpu(CPUS - 1), loses: Loses::FlushesElsewhere };
+                reachable_after_free(&sim, &mut system, Order::FRAME, &deaf)
             })
             .sum();
         assert!(left > 0, "{choice:?}: CPU 0 has used the page and was not told");
