@@ -1,5 +1,8 @@
 //! Each rule of the checker: what it lets pass, what it finds, in each format.
 
+mod formats;
+mod sizes;
+
 use std::string::{String, ToString};
 
 use paging::{

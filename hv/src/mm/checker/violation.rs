@@ -102,7 +102,10 @@ impl Violation {
 fn concerns(event: &Event, place: Place) -> bool {
     match event {
         Event::Write { place: written, .. } => super::overlap(*written, place),
-        Event::Flush { scope, .. } => super::left(place, *scope, super::Remembered::Combined).is_none(),
+        Event::Flush { scope, .. } => {
+            let helps = |remembered| super::left(place, *scope, remembered) != Some(remembered);
+            helps(super::Remembered::All) || helps(super::Remembered::Combined)
+        }
         Event::Publish => false,
         Event::Free(frames) => frames.contains(place.table),
     }

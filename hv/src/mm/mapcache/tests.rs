@@ -4,6 +4,7 @@ mod rules;
 mod isolation;
 mod contexts;
 mod controls;
+mod old_arm;
 mod random;
 
 use std::vec::Vec;
