@@ -14,6 +14,7 @@ pub mod console;
 pub mod boot;
 pub mod image;
 pub mod machine;
+pub mod sync;
 pub mod mm;
 pub mod firmware;
 pub mod fdt;

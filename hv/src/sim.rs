@@ -11,6 +11,7 @@ pub mod cpu;
 mod walker;
 pub mod guest;
 mod beside;
+pub mod schedule;
 pub mod watch;
 
 #[cfg(test)]
@@ -96,7 +97,7 @@ impl<F: HostFormat> Sim<F> {
             guests: guest::Guests::default(),
             beside: Beside::new(),
             size_change,
-            dice: Dice(AtomicU64::new(seed)),
+            dice: Dice::new(seed),
             next_table: Mutex::new(ram.first),
         }
     }
@@ -164,6 +165,10 @@ impl<F: HostFormat> Sim<F> {
 struct Dice(AtomicU64);
 
 impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
     /// One of `sides` numbers.
     fn roll(&self, sides: usize) -> usize {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -11,7 +11,7 @@ use crate::mm::guest_rig::{ID, SLOTS, with, with_area};
 use crate::mm::guest_tables::{GuestTables, NestedFormat, TablesError, TablesPlan};
 use crate::mm::here::Here;
 use crate::mm::mapcache::{Context, Exhaustion, MapCache};
-use crate::mm::rig::Deaf;
+use crate::mm::rig::{Faulty, Loses};
 use crate::sim::HostFormat;
 use crate::sim::guest::Running;
 
@@ -153,13 +153,13 @@ fn reached_after_unmap<G: NestedFormat>(seed: u64, deaf: bool) -> usize {
             assert!(rig.sim.guest_translate::<G>(&guest, page(4)).is_ok());
             if deaf {
                 let cache: MapCache<'_, _, SLOTS> = MapCache::new(
-                    Deaf(rig.cpus[0].cpu.clone()),
+                    Faulty { machine: rig.cpus[0].cpu.clone(), loses: Loses::FlushesElsewhere },
                     rig.cpus[0].leaves,
                     crate::mm::mapcache::Retention::Strict,
                     Exhaustion::Stop,
                 );
                 let mut view = cache.enter(Context::Idle).expect("idle may map");
-                let deaf = Deaf(rig.cpus[0].cpu.clone());
+                let deaf = Faulty { machine: rig.cpus[0].cpu.clone(), loses: Loses::FlushesElsewhere };
                 let mut here = Here::new(&deaf, &mut view);
                 assert_eq!(tables.unmap(&mut here, stores, page(3), 4, |_| ()), Ok(()));
             } else {

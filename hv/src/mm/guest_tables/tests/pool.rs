@@ -9,7 +9,7 @@ use crate::mm::guest_rig::{ID, SLOTS, layout, with, with_area};
 use crate::mm::guest_tables::{GuestTables, NestedFormat, Stores, TABLES_MAX, TablesError, TablesPlan};
 use crate::mm::here::{Here, bytes};
 use crate::mm::mapcache::{Context, Exhaustion, MapCache};
-use crate::mm::rig::Deaf;
+use crate::mm::rig::{Faulty, Loses};
 use crate::sim::HostFormat;
 
 /// Far enough apart that each page needs a table of its own.
@@ -153,10 +153,10 @@ fn reached_after_shrink(seed: u64, deaf: bool) -> bool {
                 if !deaf {
                     return rig.cpus[0].idle(|here| tables.unmap(here, stores, page(at), 1, |_| ()));
                 }
-                let machine = Deaf(rig.cpus[0].cpu.clone());
+                let machine = Faulty { machine: rig.cpus[0].cpu.clone(), loses: Loses::FlushesElsewhere };
                 let strict = crate::mm::mapcache::Retention::Strict;
                 let cache: MapCache<'_, _, SLOTS> =
-                    MapCache::new(Deaf(rig.cpus[0].cpu.clone()), rig.cpus[0].leaves, strict, Exhaustion::Stop);
+                    MapCache::new(Faulty { machine: rig.cpus[0].cpu.clone(), loses: Loses::FlushesElsewhere }, rig.cpus[0].leaves, strict, Exhaustion::Stop);
                 let mut view = cache.enter(Context::Idle).expect("idle may map");
                 tables.unmap(&mut Here::new(&machine, &mut view), stores, page(at), 1, |_| ())
             };
