@@ -7,7 +7,7 @@ use core::fmt;
 use crate::arch::this;
 use crate::board::{self, Place};
 use crate::cpu::CpuIndex;
-use crate::{console, domain, firmware, mm, power, purpose, say, smp};
+use crate::{console, domain, firmware, mm, power, purpose, say, smp, sync};
 
 /// The boot CPU, on its own root and stack.
 pub fn start(handoff: this::Handoff) -> ! {
@@ -35,6 +35,7 @@ pub fn start(handoff: this::Handoff) -> ! {
     let cache = mm::mapcache::init(&retired);
     memory.say_mapped();
     memory.share(&cache);
+    sync::join();
     smp::arrived(CpuIndex::BOOT);
     smp::start_all(roots, cache).unwrap_or_else(|(cpu, error)| stop(&smp::Missing(cpu, error)));
     purpose::run(domains)
@@ -43,6 +44,7 @@ pub fn start(handoff: this::Handoff) -> ! {
 /// Each other CPU, on its own root and stack.
 pub fn start_secondary(cpu: CpuIndex) -> ! {
     mm::mapcache::init_secondary();
+    sync::join();
     smp::arrived(cpu);
     purpose::idle(cpu)
 }

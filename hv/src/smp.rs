@@ -12,7 +12,7 @@ use crate::board::{self, Place, tables};
 use crate::cpu::CpuIndex;
 use crate::mm::mapcache::{self, Owner, Ready};
 use crate::mm::pmap::Pmap;
-use crate::say;
+use crate::{say, sync};
 
 /// Why a CPU did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub fn restart(cpu: CpuIndex) -> Result<(), StartError> {
 /// The calling CPU leaves. Its map cache holds nothing of anybody then, and its stack nothing but this.
 pub fn leave() -> ! {
     let Ok(()) = mapcache::here().switch(Owner::Nobody, || Ok::<(), Infallible>(()));
+    sync::leave();
     this::stack::wipe();
     this::smp::leave()
 }

@@ -8,9 +8,11 @@ mod tickets;
 mod peer;
 mod mailboxes;
 mod lock;
+mod here;
 #[cfg(test)]
 mod tests;
 
+pub use here::{idle, join, leave, poll, rendezvous, wait};
 pub use lock::{Guard, PolledLock};
 pub use mailboxes::Mailboxes;
 pub use peer::{Peer, Request};

@@ -49,6 +49,10 @@ const _: fn() -> u8 = this::cpu::pa_bits;
 const _: fn() -> u64 = this::cpu::ticks;
 /// Lets another hardware thread go first.
 const _: fn() = this::cpu::relax;
+/// Executes nothing afterwards that was fetched before.
+const _: fn() = this::cpu::synchronize;
+/// Sleeps until something may have happened: a nudge at the latest.
+const _: fn() = this::cpu::doze;
 /// Sleeps for good, interrupts masked.
 const _: fn() -> ! = this::cpu::park;
 
@@ -65,6 +69,8 @@ const _: unsafe fn(VirtAddr, u64) = this::cache::flush;
 /// Starts one secondary: its root is complete; it arrives in `boot::start_secondary`.
 const _: fn(CpuIndex) -> Result<(), StartError> = this::smp::start;
 
+/// Wakes a CPU that dozes; everything that this CPU has written is visible to it then.
+const _: fn(CpuIndex) = this::smp::nudge;
 /// Stops the calling CPU for good, or until it is started again.
 const _: fn() -> ! = this::smp::leave;
 /// Whether a CPU that was told to leave has left.

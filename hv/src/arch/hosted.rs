@@ -70,6 +70,12 @@ pub mod cpu {
         core::hint::spin_loop();
     }
 
+    /// Nothing was fetched.
+    pub fn synchronize() {}
+
+    /// Something has happened at once.
+    pub fn doze() {}
+
     /// A test that gets here has failed.
     pub fn park() -> ! {
         panic!("the machine is off")
@@ -153,6 +159,9 @@ pub mod smp {
     pub fn start(_cpu: CpuIndex) -> Result<(), StartError> {
         Err(StartError::Silent)
     }
+
+    /// Nobody dozes.
+    pub fn nudge(_cpu: CpuIndex) {}
 
     /// A test that gets here has failed.
     pub fn leave() -> ! {

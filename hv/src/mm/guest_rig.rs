@@ -113,7 +113,7 @@ pub(crate) fn with<F: HostFormat, R>(
     test: impl FnOnce(&Rig<'_, F>, &mut System) -> R,
 ) -> R {
     let ram = FrameRange::new(Frame::new(GIB), BLOCKS * BLOCK);
-    let sim = Sim::<F>::new(Setup { ram, cpus: CPUS, seed, verdict });
+    let sim = Sim::<F>::new(Setup { ram, cpus: CPUS, seed, verdict, ..Setup::SMALL });
     let cpus: Vec<_> = (0..CPUS).map(|number| OneCpu::new(&sim, number)).collect();
     let reserved = FrameRange::between(ram.first, sim.free_ram().first);
     let mut system = {

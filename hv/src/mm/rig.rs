@@ -16,7 +16,7 @@ use std::vec::Vec;
 use paging::{El2, Entry, Format, Frame, FrameRange, Index, Level, Root, TableAccess, VirtAddr};
 
 use crate::cpu::CpuIndex;
-use crate::machine::{GuestMachine, Machine};
+use crate::machine::Machine;
 use crate::mm::boot_alloc::BootAllocator;
 use crate::mm::buddy::{DomainHeap, FeedError};
 use crate::mm::entry::Unwatched;

@@ -9,7 +9,6 @@ use core::fmt;
 
 use paging::{Frame, FrameRange, Level, PAGE_BYTES};
 use spin::Once;
-use spin::mutex::TicketMutex;
 
 use super::boot_alloc::{BootAllocator, TooManyRanges};
 use super::buddy::{DomainHeap, FeedError};
@@ -26,6 +25,7 @@ use crate::board::types::{PhysRegion, RamBank};
 use crate::board::{self, Place};
 use crate::image::{self, Slack};
 use crate::say;
+use crate::sync::{self, PolledLock};
 
 pub use report::Mapped;
 
@@ -44,12 +44,12 @@ pub struct System {
 }
 
 /// The memory system, once the boot CPU has handed it over.
-static SHARED: Once<TicketMutex<System>> = Once::new();
+static SHARED: Once<PolledLock<System>> = Once::new();
 
 impl System {
     /// Every CPU may use it from now on.
     pub fn share(self, _cache: &Ready) {
-        SHARED.call_once(|| TicketMutex::new(self));
+        SHARED.call_once(|| PolledLock::new(self));
     }
 }
 
@@ -58,7 +58,7 @@ impl System {
 pub fn with<R>(body: impl FnOnce(&mut System, &mut Here<'_, ThisCpu, OwnView>) -> R) -> R {
     let cpu = ThisCpu::new();
     let mut reach = mapcache::here().enter(Context::Idle).expect("an idle context acts for whoever is loaded");
-    let mut system = SHARED.get().expect("boot shares it before another CPU runs").lock();
+    let mut system = SHARED.get().expect("boot shares it before another CPU runs").lock(sync::wait);
     body(&mut system, &mut Here::new(&cpu, &mut reach))
 }
 

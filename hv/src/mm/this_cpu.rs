@@ -17,6 +17,7 @@ use crate::cpu::CpuIndex;
 use crate::machine::Machine;
 use crate::mm::directmap;
 use crate::purpose::{WATCHER, Watcher};
+use crate::sync;
 
 /// Bytes of a word.
 const WORD_BYTES: u64 = size_of::<u64>() as u64;
@@ -84,6 +85,10 @@ impl Machine for ThisCpu {
     #[inline(always)]
     fn without_interrupts<R>(&self, body: impl FnOnce() -> R) -> R {
         body()
+    }
+
+    fn rendezvous<R>(&self, body: impl FnOnce() -> R) -> R {
+        sync::rendezvous(body)
     }
 
     #[inline(always)]

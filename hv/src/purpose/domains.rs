@@ -2,12 +2,12 @@
 //!
 //! Does nothing early, and nobody watches.
 
-use crate::arch::this;
 use crate::cpu::CpuIndex;
 use crate::domain::{self, Domains};
 use crate::mm::entry::Unwatched;
 use crate::mm::pmap::Pmap;
 use crate::mm::system::System;
+use crate::sync;
 
 /// Nobody.
 pub(crate) type Watcher = Unwatched;
@@ -25,5 +25,5 @@ pub(crate) fn run(domains: Domains) -> ! {
 
 /// Sleeps for good.
 pub(crate) fn idle(_cpu: CpuIndex) -> ! {
-    this::cpu::park()
+    sync::idle()
 }

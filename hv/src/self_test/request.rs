@@ -14,6 +14,7 @@ use crate::board::CPUS;
 use crate::cpu::CpuIndex;
 use crate::self_test::job::{Job, Values};
 use crate::self_test::row::{Failure, Text};
+use crate::sync;
 
 /// Looks at an answer before a CPU counts as dead.
 const PATIENCE_ITERATIONS: u32 = 400_000_000;
@@ -74,7 +75,7 @@ impl Mailbox {
     /// The request, once there is one.
     fn wait(&self) -> (Job, Values) {
         while !self.is(State::Asked) {
-            this::cpu::relax();
+            sync::wait();
         }
         let number = self.job.load(Ordering::Relaxed);
         let job = Job::from_number(number).expect("requests are made of jobs");

@@ -40,6 +40,16 @@ pub fn relax() {
     core::hint::spin_loop();
 }
 
+/// Executes nothing afterwards that was fetched before.
+pub fn synchronize() {
+    asm::barrier::isb(asm::barrier::SY);
+}
+
+/// Sleeps until an event: one that came since the last doze ends it at once. Arm ARM, "Wait for Event".
+pub fn doze() {
+    asm::wfe();
+}
+
 /// Sleeps for good.
 pub fn park() -> ! {
     loop {

@@ -3,6 +3,8 @@
 //! Its root is complete before; it enters through the turn-on root and finds its own in `entry`.
 
 use super::psci::{self, Conduit};
+use aarch64_cpu::asm::{self, barrier};
+
 use super::{cpu, entry};
 use crate::board::types::EnableMethod;
 use crate::board::{CPUS, ENABLE};
@@ -33,4 +35,10 @@ pub fn leave() -> ! {
 /// AFFINITY_INFO says that the CPU is off.
 pub fn is_off(cpu: CpuIndex) -> bool {
     CONDUIT.is_some_and(|conduit| psci::affinity_info(conduit, CPUS[cpu.get()].id) == psci::OFF)
+}
+
+/// SEV, which every CPU sees, after everything that was written before. Arm ARM, "Send Event".
+pub fn nudge(_cpu: CpuIndex) {
+    barrier::dsb(barrier::ISHST);
+    asm::sev();
 }

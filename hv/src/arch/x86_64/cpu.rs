@@ -42,6 +42,17 @@ pub fn relax() {
     core::hint::spin_loop();
 }
 
+/// Executes nothing afterwards that was fetched before: CPUID serializes. Intel SDM vol. 3A, "Serializing Instructions".
+pub fn synchronize() {
+    // Called for its effect on the pipeline.
+    let _leaves = __cpuid(0);
+}
+
+/// Sleeps until an NMI; one that comes just before is missed, and its sender sends another.
+pub fn doze() {
+    hlt();
+}
+
 /// Sleeps for good, interrupts masked.
 pub fn park() -> ! {
     interrupts::disable();

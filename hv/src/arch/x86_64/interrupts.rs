@@ -140,7 +140,7 @@ fn mask_8259() {
 /// What the stubs call; returns only from a request of another processor.
 extern "C" fn taken(frame: &Frame) {
     let vector = Vector(frame.vector as u8);
-    if vector == Vector::NMI && shootdown::answer() {
+    if vector == Vector::NMI && (shootdown::answer() || shootdown::was_nudged()) {
         return;
     }
     let class = Class { vector, error_code: frame.error_code };

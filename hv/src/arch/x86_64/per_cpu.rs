@@ -29,6 +29,8 @@ pub(super) struct PerCpu {
     pub(super) online: AtomicBool,
     /// The last request of `shootdown` that it answered.
     pub(super) answered: AtomicU64,
+    /// Nudges that it may still see.
+    pub(super) nudges: AtomicU64,
     /// Words of its [`GlobalTable`]; the processor sets the busy bit of the last descriptor.
     descriptors: [AtomicU64; GlobalTable::WORDS],
 }
@@ -38,6 +40,7 @@ static PER_CPU: [PerCpu; CPUS.len()] = [const {
         index: AtomicU64::new(0),
         online: AtomicBool::new(false),
         answered: AtomicU64::new(0),
+        nudges: AtomicU64::new(0),
         descriptors: [const { AtomicU64::new(0) }; GlobalTable::WORDS],
     }
 }; CPUS.len()];

@@ -55,6 +55,21 @@ pub(super) fn answer() -> bool {
     true
 }
 
+/// Wakes a processor that dozes.
+pub(super) fn nudge(at: CpuIndex) {
+    let EnableMethod::Sipi { lapic } = ENABLE else { return };
+    let Some((_, other)) = per_cpu::all().find(|(cpu, _)| *cpu == at) else { return };
+    other.nudges.fetch_add(1, Ordering::SeqCst);
+    let id = ApicId(CPUS[at.get()].id as u32);
+    apic::send(lapic, id, Command::NMI).expect("a processor that arrived was sent commands before");
+}
+
+/// Whether an NMI may have been a nudge. Two that meet are one, so that more may be expected than come.
+pub(super) fn was_nudged() -> bool {
+    let take = |nudges: u64| nudges.checked_sub(1);
+    per_cpu::own().nudges.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok()
+}
+
 /// Asks every other processor that has joined, and waits for them.
 pub(super) fn all_others() {
     let EnableMethod::Sipi { lapic } = ENABLE else { return };

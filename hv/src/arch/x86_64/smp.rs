@@ -118,3 +118,8 @@ pub fn leave() -> ! {
 pub fn is_off(cpu: CpuIndex) -> bool {
     !shootdown::is_online(cpu)
 }
+
+/// An NMI, which ends a doze.
+pub fn nudge(cpu: CpuIndex) {
+    shootdown::nudge(cpu);
+}

@@ -2,7 +2,7 @@
 //!
 //! Never maps or unmaps after it was made.
 
-use paging::{Frame, PAGE_BYTES, VirtAddr};
+use paging::{Frame, FrameRange, PAGE_BYTES, VirtAddr};
 
 use super::{Backing, Chunk, Ground, HeapError, Policy};
 use crate::machine::Machine;

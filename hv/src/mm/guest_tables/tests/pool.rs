@@ -155,8 +155,12 @@ fn reached_after_shrink(seed: u64, deaf: bool) -> bool {
                 }
                 let machine = Faulty { machine: rig.cpus[0].cpu.clone(), loses: Loses::FlushesElsewhere };
                 let strict = crate::mm::mapcache::Retention::Strict;
-                let cache: MapCache<'_, _, SLOTS> =
-                    MapCache::new(Faulty { machine: rig.cpus[0].cpu.clone(), loses: Loses::FlushesElsewhere }, rig.cpus[0].leaves, strict, Exhaustion::Stop);
+                let cache: MapCache<'_, _, SLOTS> = MapCache::new(
+                    Faulty { machine: rig.cpus[0].cpu.clone(), loses: Loses::FlushesElsewhere },
+                    rig.cpus[0].leaves,
+                    strict,
+                    Exhaustion::Stop,
+                );
                 let mut view = cache.enter(Context::Idle).expect("idle may map");
                 tables.unmap(&mut Here::new(&machine, &mut view), stores, page(at), 1, |_| ())
             };
