@@ -215,8 +215,10 @@ fn meets_window(inputs: &Inputs<'_>, load: PhysAddr, from: Origin) -> Refusal {
         "the entry code at {load} is mapped at its own address while the MMU comes on, and there lies the image window {}",
         inputs.map.image
     );
-    // One top-level entry further up is as good as the planned one.
-    let other = inputs.map.image.get() + paging::Level::L0.entry_bytes();
+    // One top-level entry further up is as good as the planned one, or further down where that is the last.
+    let entry = paging::Level::L0.entry_bytes();
+    let image = inputs.map.image.get();
+    let other = image.checked_add(entry).unwrap_or(image - entry);
     Refusal::new(&codes::E0505, message, from, "load address")
         .and(inputs.map.image_from, "image window")
         .help(format!("move the window: `image = {{ base = {}, … }}`", paging::VirtAddr::new(other)))
