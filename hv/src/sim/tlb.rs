@@ -2,62 +2,58 @@
 //!
 //! Forgets only what an invalidation covers; never remembers that an entry was invalid.
 
+use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use paging::{Format, Leaf, Level, Root, VirtAddr};
 
-/// A link that a walk went through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Link {
-    /// First address below it.
-    first: u64,
-    /// Bytes below it.
-    bytes: u64,
-    /// Where a walk may begin.
-    to: Root,
-}
+/// What spans an address: the level of the entry, and the first address it spans.
+type Span = (Level, u64);
 
 /// Cached translations and links.
 #[derive(Debug)]
 pub struct Tlb<F: Format> {
-    leaves: Vec<Leaf<F>>,
-    links: Vec<Link>,
+    leaves: BTreeMap<Span, Vec<Leaf<F>>>,
+    /// Where a walk may begin.
+    links: BTreeMap<Span, Vec<Root>>,
 }
 
 impl<F: Format<Input = VirtAddr>> Tlb<F> {
     pub(super) fn new() -> Self {
-        Self { leaves: Vec::new(), links: Vec::new() }
+        Self { leaves: BTreeMap::new(), links: BTreeMap::new() }
     }
 
     /// Every cached translation of `at`.
     pub fn leaves(&self, at: VirtAddr) -> Vec<Leaf<F>> {
-        self.leaves.iter().filter(|leaf| covers(leaf.at.get(), leaf.level.entry_bytes(), at)).copied().collect()
+        spans(at).filter_map(|span| self.leaves.get(&span)).flatten().copied().collect()
     }
 
     /// Every table from which a walk for `at` may begin instead of the root.
     pub fn starts(&self, at: VirtAddr) -> Vec<Root> {
-        self.links.iter().filter(|link| covers(link.first, link.bytes, at)).map(|link| link.to).collect()
+        spans(at).filter_map(|span| self.links.get(&span)).flatten().copied().collect()
     }
 
     pub(super) fn keep_leaf(&mut self, leaf: Leaf<F>) {
-        if !self.leaves.contains(&leaf) {
-            self.leaves.push(leaf);
+        let kept = self.leaves.entry((leaf.level, leaf.at.get())).or_default();
+        if !kept.contains(&leaf) {
+            kept.push(leaf);
         }
     }
 
     /// Keeps the link in a table at `level` that the walk for `at` went through.
     pub(super) fn keep_link(&mut self, at: VirtAddr, level: Level, to: Root) {
-        let bytes = level.entry_bytes();
-        let link = Link { first: at.get() / bytes * bytes, bytes, to };
-        if !self.links.contains(&link) {
-            self.links.push(link);
+        let kept = self.links.entry(span(at, level)).or_default();
+        if !kept.contains(&to) {
+            kept.push(to);
         }
     }
 
     /// By address: translations of it, whatever their size, and links above it.
     pub(super) fn forget_page(&mut self, at: VirtAddr) {
-        self.leaves.retain(|leaf| !covers(leaf.at.get(), leaf.level.entry_bytes(), at));
-        self.links.retain(|link| !covers(link.first, link.bytes, at));
+        for span in spans(at) {
+            self.leaves.remove(&span);
+            self.links.remove(&span);
+        }
     }
 
     pub(super) fn forget_all(&mut self) {
@@ -66,6 +62,11 @@ impl<F: Format<Input = VirtAddr>> Tlb<F> {
     }
 }
 
-fn covers(first: u64, bytes: u64, at: VirtAddr) -> bool {
-    at.get().checked_sub(first).is_some_and(|offset| offset < bytes)
+fn span(at: VirtAddr, level: Level) -> Span {
+    (level, at.get() - at.get() % level.entry_bytes())
+}
+
+/// Whatever may span an address.
+fn spans(at: VirtAddr) -> impl Iterator<Item = Span> {
+    Level::ALL.into_iter().map(move |level| span(at, level))
 }

@@ -3,6 +3,7 @@
 mod hostile;
 mod sizes;
 mod beside;
+mod threads;
 
 use std::vec::Vec;
 

@@ -39,7 +39,7 @@ struct Scribe {
 }
 
 /// Far more than any wait that ends.
-const WAITS_MAX: u64 = 20_000_000;
+const WAITS_MAX: u64 = 3_000_000;
 
 impl Scribe {
     fn new(number: usize, interrupt: fn(&Scribe)) -> Self {
