@@ -14,15 +14,34 @@ use paging::{
 };
 
 use super::fixmap::Fixmap;
-use super::leaves::Leaves;
+use super::leaves::{Entries, InTable, Leaves};
 use crate::board;
 
 /// Slots that a bit mask can follow.
 const SLOTS_MAX: usize = u32::BITS as usize;
 
+/// How a mapped page is reached as a table. Two implementors: the machine's, by its address, and the simulated one's.
+pub trait Pages: Entries + Sized {
+    /// Reads an entry.
+    fn read(page: &Mapped<'_, Self>, index: Index) -> Entry;
+
+    /// Writes an entry.
+    fn write(page: &Mapped<'_, Self>, index: Index, entry: Entry);
+}
+
+impl Pages for InTable {
+    fn read(page: &Mapped<'_>, index: Index) -> Entry {
+        page.table().load(index)
+    }
+
+    fn write(page: &Mapped<'_>, index: Index, entry: Entry) {
+        page.table().store(index, entry);
+    }
+}
+
 /// The window.
-pub struct Pmap {
-    leaves: Leaves,
+pub struct Pmap<E = InTable> {
+    leaves: Leaves<E>,
     /// One bit a slot in use.
     used: Cell<u32>,
     high_water: Cell<u32>,
@@ -47,18 +66,17 @@ pub struct Full;
 /// Makes the window usable.
 pub fn init(_fixmap: &Fixmap) -> Pmap {
     const { assert!(board::PMAP.slots as usize <= SLOTS_MAX, "layout.pmap.slots") };
-    Pmap {
-        leaves: Leaves::of(&board::PMAP),
-        used: Cell::new(0),
-        high_water: Cell::new(0),
-        maps: Cell::new(0),
-        _here: PhantomData,
-    }
+    Pmap::over(Leaves::of(&board::PMAP))
 }
 
-impl Pmap {
+impl<E: Pages> Pmap<E> {
+    /// A window over empty leaves.
+    pub(crate) const fn over(leaves: Leaves<E>) -> Self {
+        Self { leaves, used: Cell::new(0), high_water: Cell::new(0), maps: Cell::new(0), _here: PhantomData }
+    }
+
     /// Maps one frame as a table until the guard is dropped.
-    pub fn map(&self, frame: Frame) -> Mapped<'_> {
+    pub fn map(&self, frame: Frame) -> Mapped<'_, E> {
         self.try_map(frame).expect("a walk holds one slot a level, and the window has more")
     }
 
@@ -66,7 +84,7 @@ impl Pmap {
     ///
     /// # Errors
     /// When every slot holds a page.
-    pub fn try_map(&self, frame: Frame) -> Result<Mapped<'_>, Full> {
+    pub fn try_map(&self, frame: Frame) -> Result<Mapped<'_, E>, Full> {
         let slot = self.used.get().trailing_ones() as usize;
         if slot >= self.leaves.slots() {
             return Err(Full);
@@ -85,9 +103,9 @@ impl Pmap {
     }
 
     /// Maps a frame, makes every entry invalid and leaves it mapped.
-    pub fn map_zeroed(&self, frame: Frame) -> Mapped<'_> {
+    pub fn map_zeroed(&self, frame: Frame) -> Mapped<'_, E> {
         let mapped = self.map(frame);
-        Index::all().for_each(|index| mapped.table().store(index, Entry::INVALID));
+        Index::all().for_each(|index| mapped.store(index, Entry::INVALID));
         mapped
     }
 
@@ -128,8 +146,8 @@ impl Pmap {
 }
 
 /// One frame, mapped.
-pub struct Mapped<'p> {
-    pmap: &'p Pmap,
+pub struct Mapped<'p, E: Pages = InTable> {
+    pmap: &'p Pmap<E>,
     slot: usize,
     at: VirtAddr,
 }
@@ -143,20 +161,38 @@ impl Mapped<'_> {
     }
 }
 
-impl Drop for Mapped<'_> {
+impl<E: Pages> Mapped<'_, E> {
+    /// Reads an entry.
+    pub fn load(&self, index: Index) -> Entry {
+        E::read(self, index)
+    }
+
+    /// Writes an entry.
+    pub fn store(&self, index: Index, entry: Entry) {
+        E::write(self, index, entry);
+    }
+
+    /// Where it is mapped, by which entries.
+    #[cfg(test)]
+    pub(crate) fn place(&self) -> (VirtAddr, &E) {
+        (self.at, self.pmap.leaves.entries())
+    }
+}
+
+impl<E: Pages> Drop for Mapped<'_, E> {
     fn drop(&mut self) {
         self.pmap.leaves.clear(self.slot);
         self.pmap.used.set(self.pmap.used.get() & !(1 << self.slot));
     }
 }
 
-impl TableAccess for &Pmap {
+impl<E: Pages> TableAccess for &Pmap<E> {
     fn read(&mut self, table: Frame, index: Index) -> Entry {
-        self.map(table).table().load(index)
+        self.map(table).load(index)
     }
 
     fn write(&mut self, table: Frame, index: Index, entry: Entry) {
-        self.map(table).table().store(index, entry);
+        self.map(table).store(index, entry);
     }
 }
 

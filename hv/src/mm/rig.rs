@@ -5,6 +5,7 @@
 mod faulty;
 mod no_tables;
 pub(crate) mod asked;
+pub(crate) mod whole;
 
 pub(crate) use faulty::{Faulty, Loses};
 pub(crate) use no_tables::NoTables;

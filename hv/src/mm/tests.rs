@@ -1,4 +1,8 @@
-//! A window over a table of its own, where an address is only a number. Never maps anything.
+//! A window over a table of its own, where an address is only a number; and, in files of their own, everything at once.
+
+mod pmap;
+mod world;
+mod whole;
 
 use std::boxed::Box;
 

@@ -6,7 +6,7 @@ use paging::{Entry, Frame, Index, TableAccess};
 
 use crate::machine::Machine;
 use crate::mm::mapcache::View;
-use crate::mm::pmap::Pmap;
+use crate::mm::pmap::{Pages, Pmap};
 
 /// Reaches frames without an address.
 pub trait Reach: TableAccess {
@@ -23,7 +23,7 @@ pub trait Reach: TableAccess {
     }
 }
 
-impl Reach for &Pmap {
+impl<E: Pages> Reach for &Pmap<E> {
     fn clear(&mut self, frame: Frame) {
         drop(self.map_zeroed(frame));
     }
@@ -31,8 +31,8 @@ impl Reach for &Pmap {
     fn rewrite(&mut self, table: Frame, mut change: impl FnMut(Index, Entry) -> Option<Entry>) {
         let mapped = self.map(table);
         for index in Index::all() {
-            if let Some(entry) = change(index, mapped.table().load(index)) {
-                mapped.table().store(index, entry);
+            if let Some(entry) = change(index, mapped.load(index)) {
+                mapped.store(index, entry);
             }
         }
     }
