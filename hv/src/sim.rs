@@ -138,11 +138,6 @@ impl<F: HostFormat> Sim<F> {
         lock(&self.processors[cpu.get()]).root = Some(Root::new(root, Level::L0));
     }
 
-    /// The root that a CPU has loaded.
-    pub fn root(&self, cpu: CpuIndex) -> Frame {
-        lock(&self.processors[cpu.get()]).root.expect("it was loaded").frame
-    }
-
     /// Gives a CPU a root of its own, with tables down to the one that holds the leaves for `at`; returns that one.
     pub fn private_leaves(&self, cpu: CpuIndex, at: VirtAddr) -> Frame {
         let root = match lock(&self.processors[cpu.get()]).root {

@@ -101,7 +101,7 @@ pub(crate) fn boot_whole<'s>(
     loses: Loses,
 ) -> (System, Vec<Cache<'s>>, Retired) {
     let leaves: Vec<Frame> = (0..setup.cpus).map(|cpu| sim.private_leaves(sim.cpu(cpu).cpu(), CACHE)).collect();
-    let roots: Vec<Frame> = (0..setup.cpus).map(|cpu| sim.root(sim.cpu(cpu).cpu())).collect();
+    let roots: Vec<Frame> = (0..setup.cpus).map(|cpu| sim.root(sim.cpu(cpu).cpu()).expect("it was loaded")).collect();
     let pmap = pmap(sim, Loses::Nothing);
     let machine = driver(sim, 0, Loses::Nothing);
     let ram = sim.memory.frames();
