@@ -5,6 +5,7 @@
 
 mod roots;
 mod rust;
+mod series;
 mod text;
 mod tree;
 
@@ -87,6 +88,7 @@ pub fn check_tree(tree: &Tree) -> Report {
         }
     }
     rust::check_unsafe_list(tree, &mut report.findings);
+    series::check(tree, &mut report.findings);
     report.findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     report
 }

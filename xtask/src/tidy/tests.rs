@@ -57,6 +57,12 @@ fn a_root_is_called_root_where_code_is_shared() {
 }
 
 #[test]
+fn the_series_page_names_tests_that_exist() {
+    let page = "| 1 | `host: of_a_good_file` | `row: nobody wrote this` |\n| 2 | `mm::pmap` | `suite: none` |\n";
+    assert_eq!(rules("docs/series.md", page), ["series 1", "series 1", "series 2"]);
+}
+
+#[test]
 fn unsafe_is_listed_with_a_reason() {
     let opted = "//! A.\n#![expect(unsafe_code, reason = \"x\")]\n";
     assert_eq!(rules("a/src/known.rs", opted), ["R4 0", "R4 0"]);
