@@ -5,7 +5,9 @@
 mod claims;
 mod console;
 mod domains;
+mod guest;
 mod heap;
+mod images;
 mod interrupts;
 mod layout;
 mod machine;
@@ -197,7 +199,7 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     let directmap_choice = file.directmap.as_ref().map(|directmap| heap::choice(checker, &directmap.value));
     let heap = heap::heap(checker, file.heap.as_ref());
     let devices = domains::devices(checker, &file.device, &mut claims);
-    let domains = domains::domains(checker, &file.domain, arch, &file.device, memory.as_ref());
+    let domains = domains::domains(checker, file, arch, memory.as_ref(), irq.as_ref());
     let emulator = file.emulator.as_ref().map(|emulator| domains::emulator(checker, &emulator.value, memory.as_ref()));
     claims.check(checker, memory.as_ref());
     interrupts::unique(checker, file);

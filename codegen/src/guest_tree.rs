@@ -1,86 +1,82 @@
 //! The device tree that a guest is started with: what it may see, derived from the plan.
 //!
-//! Never describes the machine: no reservation, device or address of the host appears.
+//! Never describes the machine: no reservation, device or address of the host appears, but for what is passed through.
 
-use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+mod build;
+mod devices;
 
-use crate::model::Timer;
-use crate::plan::{Plan, PlannedDomain};
+use dtoolkit::Node;
+use dtoolkit::model::{DeviceTree, DeviceTreeNode};
+use paging::Ipa;
 
-/// The blob of the domain with this number.
+use crate::model::{GuestConsole, Timer};
+use crate::plan::{Blob, GuestMap, Plan, PlannedDomain};
+use build::{Build, address, node, ranges};
+
+/// The blob of the domain with this number; `initrd_bytes` is the real length of its initial RAM disk, of which the plan
+/// knows the place only.
 ///
 /// # Panics
 /// When the plan has no such domain.
-pub fn guest_tree(plan: &Plan, domain: usize) -> Vec<u8> {
+pub fn guest_tree(plan: &Plan, domain: usize, initrd_bytes: Option<u64>) -> Vec<u8> {
     let planned = &plan.domains[domain];
     let described = &plan.board.domains[domain];
-    let root = DeviceTreeNode::new_unchecked("")
+    let map = &planned.map;
+    let uart = devices::uart(plan, planned);
+    let mut chosen = chosen(&described.command_line);
+    if let (Some(index), Some(bytes)) = (planned.initrd, initrd_bytes) {
+        chosen = initrd(chosen, &plan.blobs[index], bytes);
+    }
+    if let (Some(uart), GuestConsole::Pl011 | GuestConsole::Board) = (&uart, planned.console) {
+        chosen = chosen.with("stdout-path", format!("/{}", uart.name()));
+    }
+    let compatible: &[&str] = &["xen,xenvm-4.17", "xen,xenvm"];
+    let root = node("")
         .with("#address-cells", 2_u32)
         .with("#size-cells", 2_u32)
         .with("model", format!("Tabula domain {}", planned.name))
-        .with("compatible", "tabula,domain")
-        .child(chosen(&described.command_line))
+        .with("compatible", compatible)
+        .with("interrupt-parent", build::GIC)
+        .child(chosen)
         .child(memory(planned))
-        .child(cpus(planned.vcpus))
+        .child(cpus(&map.vcpu_ids))
         .child(psci())
-        .child(hypervisor())
-        .children(timer(plan.board.timer));
+        .child(hypervisor(map))
+        .children(devices::gic(map.gic))
+        .children(timer(plan.board.timer))
+        .children(uart.is_some().then(devices::uart_clock))
+        .children(uart)
+        .children(devices::passed(&map.passed));
     let mut tree = DeviceTree::new();
     tree.root = root;
     tree.to_dtb()
-}
-
-/// Building a node from what it holds.
-trait Build: Sized {
-    fn with<T: dtoolkit::ToPropertyValue>(self, name: &str, value: T) -> Self;
-    fn child(self, child: DeviceTreeNode) -> Self;
-    fn children(self, children: impl IntoIterator<Item = DeviceTreeNode>) -> Self {
-        children.into_iter().fold(self, Self::child)
-    }
-}
-
-impl Build for DeviceTreeNode {
-    fn with<T: dtoolkit::ToPropertyValue>(mut self, name: &str, value: T) -> Self {
-        self.add_property(DeviceTreeProperty::new_unchecked(name, value));
-        self
-    }
-
-    fn child(mut self, child: DeviceTreeNode) -> Self {
-        self.add_child(child);
-        self
-    }
-}
-
-fn node(name: impl Into<String>) -> DeviceTreeNode {
-    DeviceTreeNode::new_unchecked(name)
 }
 
 fn chosen(command_line: &str) -> DeviceTreeNode {
     node("chosen").with("bootargs", command_line)
 }
 
-/// Both numbers take two cells.
+/// First byte and first byte behind, two cells each. Linux Documentation/devicetree/bindings, `chosen.txt`.
+fn initrd(chosen: DeviceTreeNode, blob: &Blob, bytes: u64) -> DeviceTreeNode {
+    chosen
+        .with("linux,initrd-start", address(blob.ipa))
+        .with("linux,initrd-end", address(Ipa::new(blob.ipa.get() + bytes)))
+}
+
 fn memory(domain: &PlannedDomain) -> DeviceTreeNode {
-    let numbers = [domain.ipa.get(), domain.memory.bytes()];
-    let reg: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();
+    let reg = ranges([(domain.ipa.get(), domain.memory.bytes())]);
     node(format!("memory@{:x}", domain.ipa.get())).with("device_type", "memory").with("reg", reg)
 }
 
-fn cpus(vcpus: u32) -> DeviceTreeNode {
-    let cpu = |number: u32| {
-        let id = affinity(number);
+fn cpus(ids: &[u32]) -> DeviceTreeNode {
+    let cpu = |id: &u32| {
         node(format!("cpu@{id:x}"))
             .with("device_type", "cpu")
             .with("compatible", "arm,armv8")
             .with("enable-method", "psci")
-            .with("reg", id)
+            .with("reg", *id)
     };
-    node("cpus").with("#address-cells", 1_u32).with("#size-cells", 0_u32).children((0..vcpus).map(cpu))
-}
-
-/// Aff0 counts to 16, as many as one ICC_SGI1R_EL1 target list names (Arm IHI 0069, ICC_SGI1R_EL1.TargetList); Aff1 goes on.
-fn affinity(vcpu: u32) -> u32 {
-    ((vcpu / 16) << 8) | (vcpu % 16)
+    node("cpus").with("#address-cells", 1_u32).with("#size-cells", 0_u32).children(ids.iter().map(cpu))
 }
 
 /// PSCI 1.1 by HVC; function ids are the specification's (Arm DEN 0022).
@@ -89,20 +85,21 @@ fn psci() -> DeviceTreeNode {
     node("psci").with("compatible", versions).with("method", "hvc")
 }
 
-fn hypervisor() -> DeviceTreeNode {
-    node("hypervisor").with("compatible", "tabula,hypervisor")
+/// Where grants are mapped and how events are announced. Linux Documentation/devicetree/bindings, `arm/xen.txt`.
+fn hypervisor(map: &GuestMap) -> DeviceTreeNode {
+    let compatible: &[&str] = &["xen,xen-4.17", "xen,xen"];
+    let event = build::ppi(map.event_intid);
+    node("hypervisor")
+        .with("compatible", compatible)
+        .with("reg", ranges([(map.grants.base.get(), map.grants.bytes)]))
+        .with("interrupts", event.to_vec())
 }
 
 /// The generic timer's four PPIs in the binding's order; nothing where the machine has none.
 fn timer(timer: Timer) -> Option<DeviceTreeNode> {
-    /// Interrupt specifier: a PPI, counted from INTID 16.
-    const PPI: u32 = 1;
-    /// Interrupt specifier: level, active low.
-    const LEVEL_LOW: u32 = 8;
     match timer {
         Timer::ArmGeneric { sec_phys, phys, virt, hyp_phys } => {
-            let intids = [sec_phys, phys, virt, hyp_phys];
-            let cells: Vec<u32> = intids.into_iter().flat_map(|intid| [PPI, intid - 16, LEVEL_LOW]).collect();
+            let cells: Vec<u32> = [sec_phys, phys, virt, hyp_phys].into_iter().flat_map(build::ppi).collect();
             let node = node("timer").with("compatible", "arm,armv8-timer").with("interrupts", cells);
             // The property of the name is empty: its presence says it.
             Some(node.with("always-on", Vec::<u8>::new()))

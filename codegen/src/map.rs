@@ -205,7 +205,7 @@ pub fn json(plan: &Plan) -> String {
 }
 
 /// An origin as editors open it.
-fn place(plan: &Plan, from: Origin) -> String {
+pub fn place(plan: &Plan, from: Origin) -> String {
     let board = &plan.board;
     match from {
         Origin::Line(line) => format!("{}:{line}", board.file),

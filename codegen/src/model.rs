@@ -6,7 +6,7 @@
 mod devices;
 mod layout;
 
-pub use devices::{Console, ConsolePlace, Irq, Mmio, Timer, Uart, UartRegister, Width};
+pub use devices::{Console, ConsolePlace, GicPages, Irq, Mmio, Timer, Uart, UartRegister, Width};
 pub use layout::{DirectmapPolicy, Extents, Heap, Layout, MappedBy, PolicyChoice, Pools, Retention};
 
 use paging::{Frame, FrameRange, Ipa, PhysAddr};
@@ -267,6 +267,8 @@ pub struct Domain {
     pub kernel: Sourced<Kernel>,
     /// Bytes reserved for it.
     pub kernel_max: Sourced<u64>,
+    /// Its initial RAM disk.
+    pub initrd: Option<Initrd>,
     /// Kernel command line (`/chosen/bootargs`).
     pub command_line: String,
     /// Guest console.
@@ -282,6 +284,26 @@ pub struct Domain {
 pub enum Kernel {
     /// The payload that xtask builds.
     Payload,
+    /// Debian's kernel for cloud machines, which xtask fetches.
+    DebianCloud,
+    /// A file, relative to the board file.
+    File(String),
+}
+
+/// `domain.initrd` and `domain.initrd-max`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Initrd {
+    /// Where it comes from.
+    pub source: Sourced<InitrdSource>,
+    /// Bytes reserved for it.
+    pub max: Sourced<u64>,
+}
+
+/// `domain.initrd`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InitrdSource {
+    /// The one that xtask makes around Debian's static busybox.
+    Busybox,
     /// A file, relative to the board file.
     File(String),
 }
@@ -289,8 +311,12 @@ pub enum Kernel {
 /// `domain.console`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuestConsole {
-    /// Console hypercalls.
+    /// Xen's console: hypercalls and a ring.
     Hypercall,
+    /// An emulated PL011.
+    Pl011,
+    /// The board's own, passed through.
+    Board,
     /// None.
     None,
 }
@@ -304,6 +330,8 @@ pub struct Device {
     pub mmio: Vec<Mmio>,
     /// INTIDs.
     pub irqs: Vec<u32>,
+    /// What its owner's device tree calls it; empty where the owner is not told.
+    pub compatible: Vec<String>,
     /// What it does to memory by itself.
     pub dma: Sourced<Dma>,
     /// The `name` key.

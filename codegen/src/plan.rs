@@ -4,6 +4,7 @@
 //! environment and no image.
 
 mod domains;
+mod guest;
 mod image;
 mod interval;
 mod mappings;
@@ -20,6 +21,7 @@ mod tests;
 
 use paging::{Frame, FrameRange, PhysAddr, VirtAddr};
 
+pub use guest::{GuestGic, GuestMap, GuestRange, GuestUart, Passed};
 pub use interval::{Clash, IntervalSet, Owner};
 pub use parts::{
     Access, AddressRange, Blob, BlobKind, CpuFrames, FixedSlots, Flavour, Hole, Mapping, MemoryWindows, PhysicalRegion,
@@ -113,11 +115,13 @@ fn decide(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
     let inputs = Inputs { board, flavour, map: &map, trampoline, pools: &pools };
     let draft = image::place(&inputs, &mut physical, &mut refusals);
     let places = domains::place_auto(board, given, &mut physical, &mut refusals);
+    let guests = domains::guests(board, &mut refusals);
     physical.check_pools(&board.heap, &mut refusals);
     match draft {
         Some(draft) if refusals.is_empty() => {
             let virtual_map = (map, memory);
-            Ok(assemble(board, flavour, trampoline, virtual_map, draft, &places, physical))
+            let domains = domains::assemble(board, &places, &draft.pools, guests);
+            Ok(assemble(board, flavour, trampoline, virtual_map, draft, domains, physical))
         }
         _ => Err(refusals),
     }
@@ -129,10 +133,9 @@ fn assemble(
     trampoline: Option<Frame>,
     (map, memory): (VirtualMap, MemoryWindows),
     draft: Draft,
-    places: &[PhysAddr],
+    (domains, blobs): (Vec<PlannedDomain>, Vec<Blob>),
     physical: Physical<'_>,
 ) -> Plan {
-    let (domains, blobs) = domains::assemble(board, places, &draft.pools);
     let (Placement::At(_, load_from) | Placement::Auto(load_from)) = board.boot.load;
     Plan {
         board: board.clone(),

@@ -3,6 +3,7 @@
 //! Rust is emitted as tokens, parsed back and formatted; what is not Rust comes from templates.
 
 mod beliefs;
+mod guest;
 mod layout;
 mod memory;
 mod rust;

@@ -630,8 +630,34 @@ pub static DOMAINS: [types::Domain; 1] = [
         tables: paging::Frame::new(0x4_024d),
         tables_frames: 2,
         kernel: 0,
+        initrd: None,
         device_tree: 1,
         console: types::GuestConsole::Hypercall,
+        map: types::GuestMap {
+            gic: types::GuestGic::V2 {
+                gicd: types::GuestRange {
+                    base: paging::Ipa::new(0x0800_0000),
+                    bytes: 0x1000,
+                },
+                gicc: types::GuestRange {
+                    base: paging::Ipa::new(0x0801_0000),
+                    bytes: 0x2000,
+                },
+                gicv: [paging::Frame::new(0x8040), paging::Frame::new(0x8041)],
+            },
+            uart: None,
+            console_ring: types::GuestRange {
+                base: paging::Ipa::new(0x0803_0000),
+                bytes: 0x1000,
+            },
+            grants: types::GuestRange {
+                base: paging::Ipa::new(0x0804_0000),
+                bytes: 0x4_0000,
+            },
+            event_intid: 31,
+            vcpu_ids: &[0x0],
+            passed: &[],
+        },
         from: types::Origin::BaseLine(85),
     },
 ];

@@ -4,13 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
-use codegen::model::{Arch, Kernel};
-use codegen::plan::{Blob, BlobKind};
+use codegen::model::Arch;
+use codegen::plan::{Blob, Plan};
 use codegen::render::GeneratedFile;
 
 use crate::boards::BoardFile;
 use crate::cli::Profile;
 use crate::failure::Failure;
+use crate::guests::{self, Guest, Image};
 use crate::host::Host;
 use crate::manifest::{self, Manifest};
 use crate::planned::Planned;
@@ -44,6 +45,8 @@ pub struct Builder<'a> {
     pub host: &'a Host,
     /// `--toolchain`.
     pub toolchain: Option<Source>,
+    /// `--guest`.
+    pub guest: Guest,
 }
 
 /// What a build left.
@@ -70,6 +73,7 @@ impl Builder<'_> {
     /// Builds one board.
     pub fn build(&self, board: &BoardFile, profile: Profile) -> Result<Built, Failure> {
         let planned = Planned::new(board, profile)?;
+        let images = guests::images(self.project, self.host, &planned, self.guest)?;
         let files = generate::files(&planned)?;
         let generated = generate::folder(self.project, &planned, profile);
         let changed = generate::write(&generated, &files)?;
@@ -85,20 +89,19 @@ impl Builder<'_> {
             return Err(Failure::Mismatch(report.text()));
         }
         let folder = self.project.output(&planned.plan.board.name, profile.word());
-        let manifest = self.pack(&planned, profile, &toolchain, &elf, &files, &folder)?;
+        let parts = Parts { elf: &elf, images, files: &files };
+        let manifest = self.pack(&planned.plan, profile, &toolchain, parts, &folder)?;
         Ok(Built { planned, folder, manifest, report })
     }
 
     fn pack(
         &self,
-        planned: &Planned,
+        plan: &Plan,
         profile: Profile,
         toolchain: &Toolchain,
-        elf: &[u8],
-        files: &[GeneratedFile],
+        Parts { elf, images, files }: Parts<'_>,
         folder: &Path,
     ) -> Result<Manifest, Failure> {
-        let plan = &planned.plan;
         let load = plan.load.get();
         let mut out = Folder::new(folder)?;
         out.put(names::ELF, elf)?;
@@ -110,9 +113,9 @@ impl Builder<'_> {
             }
             Arch::X86_64 => manifest::entry("image", names::ELF, load, elf),
         };
-        let mut blobs = Vec::new();
-        for blob in &plan.blobs {
-            let data = self.blob(planned, blob, toolchain)?;
+        let mut blobs: Vec<manifest::Entry> = Vec::new();
+        for (blob, image) in plan.blobs.iter().zip(images) {
+            let data = self.blob(plan, (blob, image), &blobs, toolchain)?;
             manifest::check_size(plan, blob, &data)?;
             let file = format!("{}.bin", blob.name);
             out.put(&file, &data)?;
@@ -134,22 +137,34 @@ impl Builder<'_> {
         Ok(manifest)
     }
 
-    fn blob(&self, planned: &Planned, blob: &Blob, toolchain: &Toolchain) -> Result<Vec<u8>, Failure> {
-        match blob.kind {
-            BlobKind::DeviceTree => Ok(codegen::guest_tree(&planned.plan, blob.domain)),
-            BlobKind::Kernel => match &planned.plan.board.domains[blob.domain].kernel.value {
-                Kernel::Payload => {
-                    let linked = compile::payload(self.project, toolchain)?;
-                    let elf = std::fs::read(&linked).map_err(|error| Failure::file("read", &linked, &error))?;
-                    flat::image(&elf, blob.ipa.get())
-                }
-                Kernel::File(path) => {
-                    let path = planned.folder().join(path);
-                    std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))
-                }
-            },
+    /// The bytes of one blob; a device tree tells the length of the initial RAM disk, which is packed before it.
+    fn blob(
+        &self,
+        plan: &Plan,
+        (blob, image): (&Blob, Image),
+        packed: &[manifest::Entry],
+        toolchain: &Toolchain,
+    ) -> Result<Vec<u8>, Failure> {
+        match image {
+            Image::Bytes(bytes) => Ok(bytes),
+            Image::Payload => {
+                let linked = compile::payload(self.project, toolchain, blob.ipa)?;
+                let elf = std::fs::read(&linked).map_err(|error| Failure::file("read", &linked, &error))?;
+                flat::image(&elf, blob.ipa.get())
+            }
+            Image::DeviceTree => {
+                let initrd = plan.domains[blob.domain].initrd.map(|index| packed[index].bytes);
+                Ok(codegen::guest_tree(plan, blob.domain, initrd))
+            }
         }
     }
+}
+
+/// What a build folder is made of.
+struct Parts<'a> {
+    elf: &'a [u8],
+    images: Vec<Image>,
+    files: &'a [GeneratedFile],
 }
 
 /// A folder being filled; a file that is already right is left as it is.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::guests::Guest;
 use crate::toolchain::Source;
 
 /// Turns a board file into a running hypervisor.
@@ -139,6 +140,9 @@ pub struct Build {
     /// Which image.
     #[arg(long, visible_alias = "flavour", value_enum, default_value_t = Profile::Release)]
     pub profile: Profile,
+    /// Pack the guests that the board file names, or the built-in one for every domain.
+    #[arg(long, value_enum, default_value_t = Guest::Described)]
+    pub guest: Guest,
     /// How to report section use.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -20,6 +20,7 @@ use crate::boards::{self, BoardFile};
 use crate::build::Builder;
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
+use crate::guests::Guest;
 use crate::host::Host;
 use crate::project::Project;
 use crate::toolchain::Source;
@@ -48,8 +49,8 @@ impl Context {
     }
 
     /// Builds with this machine's toolchain.
-    pub(crate) fn builder(&self) -> Builder<'_> {
-        Builder { project: &self.project, host: &self.host, toolchain: self.toolchain }
+    pub(crate) fn builder(&self, guest: Guest) -> Builder<'_> {
+        Builder { project: &self.project, host: &self.host, toolchain: self.toolchain, guest }
     }
 
     /// A file of a folder as a person would type it from the project's root.

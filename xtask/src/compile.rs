@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use codegen::model::Arch;
+use paging::Ipa;
 
 use crate::cli::Profile;
 use crate::failure::Failure;
@@ -43,13 +44,14 @@ pub fn hypervisor(
     Ok(folder.join(target.triple()).join(profile.cargo_profile()).join(profile.binary()))
 }
 
-/// Compiles and links the built-in guest.
-pub fn payload(project: &Project, toolchain: &Toolchain) -> Result<PathBuf, Failure> {
+/// Compiles and links the built-in guest, to be entered at `base`; each base has a folder of its own.
+pub fn payload(project: &Project, toolchain: &Toolchain, base: Ipa) -> Result<PathBuf, Failure> {
     let target = Target::Aarch64;
     let source = project.root().join("tests/guests/payload");
-    let folder = project.target().join("payload");
+    let folder = project.target().join("payload").join(format!("{:x}", base.get()));
     let mut flags = flags(project, toolchain, &source.join("link.ld"));
     flags.push("-Crelocation-model=static".into());
+    flags.push(format!("-Clink-arg=--defsym=payload_base={:#x}", base.get()));
     let mut command = cargo(toolchain, &flags, target, &folder);
     command.current_dir(&source).arg("--release");
     run(&mut command)?;

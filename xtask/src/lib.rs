@@ -8,6 +8,7 @@ pub mod commands;
 pub mod boards;
 pub mod planned;
 pub mod generate;
+pub mod guests;
 pub mod compile;
 pub mod flat;
 pub mod manifest;

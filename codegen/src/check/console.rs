@@ -35,7 +35,8 @@ pub(super) fn check(
         ConsoleWord::None => Uart { kind: "none".into(), ..uart::PL011.uart(false) },
     };
     let place = place(checker, table, arch, &uart, claims)?;
-    Some(model::Console { place, uart, from })
+    let intid = table.intid.as_ref().map(|intid| intid.value);
+    Some(model::Console { place, uart, intid, from })
 }
 
 fn span<T>(key: &Option<Written<T>>) -> Option<Span> {

@@ -3,17 +3,14 @@
 use paging::{Ipa, Level, PhysAddr};
 
 use super::claims::{Claims, Use};
-use super::{Checker, placement};
+use super::{Checker, guest, images, placement};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Radix, human_bytes};
-use crate::model::{self, Arch, Dma, GuestConsole, Kernel, Memory, Mmio, Placement, Sourced};
-use crate::schema::{Device, DmaWord, Domain, DomainConsole, Emulator, Written};
+use crate::model::{self, Arch, Dma, GuestConsole, Irq, Memory, Mmio, Placement, Sourced};
+use crate::schema::{Device, DmaWord, Domain, DomainConsole, Emulator, File, Written};
 
 /// Most virtual CPUs of a domain.
 const VCPUS_MOST: u32 = 512;
-/// Where the kernel lies in its domain's memory, and what the device tree takes at its end.
-const KERNEL_OFFSET: u64 = Level::L2.entry_bytes();
-const DEVICE_TREE_BYTES: u64 = 64 * 1024;
 /// A domain's memory is given in blocks.
 const BLOCK: u64 = Level::L2.entry_bytes();
 
@@ -60,6 +57,7 @@ pub(super) fn devices(
             name: table.name.value.clone(),
             mmio,
             irqs: table.irq.iter().map(|irq| irq.value.intid.value).collect(),
+            compatible: table.compatible.iter().map(|name| name.value.clone()).collect(),
             dma: Sourced { value: dma, from: checker.origin(table.dma.span) },
             from: checker.origin(table.name.span),
         });
@@ -70,17 +68,20 @@ pub(super) fn devices(
 /// Checks the domains.
 pub(super) fn domains(
     checker: &mut Checker,
-    domains: &[Written<Domain>],
+    file: &File,
     arch: Arch,
-    devices: &[Written<Device>],
     memory: Option<&Memory>,
+    irq: Option<&Irq>,
 ) -> Option<Vec<model::Domain>> {
+    let (domains, devices) = (&file.domain, &file.device);
     checker.unique("domain", domains.iter().map(|domain| &domain.value.name));
     if let (Some(first), Arch::X86_64) = (domains.first(), arch) {
         let claim = format!("domain {} cannot run: domains run on aarch64 only", first.value.name.value);
         checker.at(&codes::E0408, first.value.name.span, claim, "this domain", "remove the [[domain]] entries");
     }
     owners(checker, domains);
+    guest::console(checker, domains, file.console.as_ref());
+    guest::vcpus(checker, domains, irq);
     let list: Vec<_> = domains.iter().map(|domain| self::domain(checker, &domain.value, devices, memory)).collect();
     total(checker, domains, memory);
     list.into_iter().collect()
@@ -104,13 +105,13 @@ fn domain(
     for index in &owned {
         meets_memory(checker, table, &devices[*index].value, ipa, bytes);
     }
-    let kernel = match table.kernel.value.as_str() {
-        "payload" => Kernel::Payload,
-        path => Kernel::File(path.to_owned()),
-    };
+    let initrd = images::initrd(checker, table);
+    images::room(checker, table, initrd.as_ref(), bytes);
     let console = table.console.as_ref().map(|console| {
         let value = match console.value {
             DomainConsole::Hypercall => GuestConsole::Hypercall,
+            DomainConsole::Pl011 => GuestConsole::Pl011,
+            DomainConsole::Board => GuestConsole::Board,
             DomainConsole::None => GuestConsole::None,
         };
         Sourced { value, from: checker.origin(console.span) }
@@ -122,8 +123,9 @@ fn domain(
         memory_bytes: bytes,
         memory_at: at,
         memory_from: checker.origin(table.memory.span),
-        kernel: Sourced { value: kernel, from: checker.origin(table.kernel.span) },
+        kernel: images::kernel(checker, table),
         kernel_max: Sourced { value: table.kernel_max.value.0, from: checker.origin(table.kernel_max.span) },
+        initrd,
         command_line: table.command_line.as_ref().map_or_else(String::new, |line| line.value.clone()),
         console: console.unwrap_or(Sourced { value: GuestConsole::None, from: model::Origin::Default }),
         devices: owned,
@@ -138,19 +140,6 @@ fn memory(checker: &mut Checker, table: &Domain, memory: Option<&Memory>) -> Opt
     let (base, bytes) = checker.range(&what, &written.base, &written.size)?;
     let whole = checker.aligned(&format!("{what} base"), base, written.base.span, BLOCK)
         & checker.aligned(&format!("{what} size"), bytes, written.size.span, BLOCK);
-    let max = table.kernel_max.value.0;
-    let room = bytes.saturating_sub(KERNEL_OFFSET + DEVICE_TREE_BYTES);
-    if max == 0 || max > room {
-        let claim = format!(
-            "domain {name} reserves {} for its kernel, its memory has room for {}",
-            human_bytes(max),
-            human_bytes(room)
-        );
-        let found = Diagnostic::new(&codes::E0406, claim)
-            .at(table.kernel_max.span, "reserved")
-            .at(written.size.span, "its memory");
-        checker.push(found.help(format!("reserve between 4 KiB and {}, or give it more memory", human_bytes(room))));
-    }
     if let Some(memory) = memory {
         let bits = memory.pa_bits.value.min(48);
         if (base + (bytes - 1)) >> bits != 0 {

@@ -4,7 +4,7 @@ use super::Checker;
 use super::claims::{Claims, Use};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::model::{self, Arch, Cpus, EnableMethod, Mmio};
+use crate::model::{self, Arch, Cpus, EnableMethod, GicPages, Mmio};
 use crate::schema::{self, File, GiccAlias, Irq, IrqWord, Registers, Timer, TimerWord, Written};
 
 /// Private peripheral interrupts. Arm IHI 0048 and IHI 0069, INTIDs.
@@ -104,21 +104,23 @@ fn windows(
 
 fn gic_v2(checker: &mut Checker, table: &Irq, claims: &mut Claims) -> Option<model::Irq> {
     let alias = table.gicc_alias.as_ref().is_some_and(|alias| alias.value == GiccAlias::Pages64K);
+    let pages = if alias { GicPages::Aliased64K } else { GicPages::Adjacent };
     let interface = if alias { GICV2_GICC_64K } else { GICV2_GICC };
     let gicd = window(checker, "irq.gicd", table.gicd.as_ref(), table, GICV2_GICD, Use::Other, claims);
     let gicc = window(checker, "irq.gicc", table.gicc.as_ref(), table, interface, Use::Other, claims);
     let maintenance = maintenance(checker, table);
-    let mut optional = |name: &str, written: &Option<Written<Registers>>| {
-        written.as_ref().and_then(|written| claims.registers(checker, name, written, Use::Other))
-    };
-    let (gich, gicv) = (optional("irq.gich", &table.gich), optional("irq.gicv", &table.gicv));
+    let gich = table.gich.as_ref().and_then(|gich| claims.registers(checker, "irq.gich", gich, Use::Other));
+    let gicv = table
+        .gicv
+        .as_ref()
+        .and_then(|gicv| window(checker, "irq.gicv", Some(gicv), table, interface, Use::Other, claims));
     let v2m = windows(checker, "irq.v2m", table.v2m.as_ref(), claims);
     match (&table.gich, &table.gicv) {
         (Some(one), None) => drop(checker.needed::<Registers>("irq.gicv", None, one.span, "gich is given")),
         (None, Some(one)) => drop(checker.needed::<Registers>("irq.gich", None, one.span, "gicv is given")),
         (Some(_), Some(_)) | (None, None) => {}
     }
-    Some(model::Irq::GicV2 { gicd: gicd?, gicc: gicc?, gich, gicv, v2m, maintenance_intid: maintenance? })
+    Some(model::Irq::GicV2 { gicd: gicd?, gicc: gicc?, gich, gicv, pages, v2m, maintenance_intid: maintenance? })
 }
 
 fn gic_v3(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut Claims) -> Option<model::Irq> {

@@ -21,7 +21,7 @@ codes! {
     "fixmap = { slots = 16 }\npmap = { slots = 8 }\nfirmware = { slots = 272 }"
 
     E0404 Error "the number of virtual CPUs is out of range"
-    "A domain has 1 to 512 virtual CPUs; more than the machine has cores is allowed."
+    "A domain has 1 to 512 virtual CPUs; more than the machine has cores is allowed. Its interrupt controller is of the machine's kind, and a GICv2 serves 8."
     "vcpus = 0"
     "vcpus = 1"
 
@@ -31,7 +31,7 @@ codes! {
     "[[memory.bank]]\nsize = \"1 GiB\"\n\n[[domain]]\nmemory = { base = 0x4000_0000, size = \"512 MiB\" }"
 
     E0406 Error "the kernel's reserve does not fit the domain's memory"
-    "The kernel lies 2 MiB above the start of the domain's memory and the device tree in its last 64 KiB."
+    "The kernel lies 2 MiB above the start of the domain's memory, the device tree in its last 64 KiB and the initrd below that."
     "memory = { base = 0x4000_0000, size = \"16 MiB\" }\nkernel-max = \"16 MiB\""
     "memory = { base = 0x4000_0000, size = \"32 MiB\" }\nkernel-max = \"16 MiB\""
 
@@ -79,4 +79,9 @@ codes! {
     "A device passed through appears to its domain at its physical address, which the domain's own memory must leave free."
     "memory = { base = 0x0800_0000, size = \"32 MiB\" }\ndevices = [\"uart1\"]         # at 0x0901_0000"
     "memory = { base = 0x4000_0000, size = \"32 MiB\" }\ndevices = [\"uart1\"]"
+
+    E0417 Error "the board's console cannot be passed through"
+    "`console = \"board\"` gives a domain the registers and the interrupt of the board's console; its device tree can describe a PL011."
+    "[console]\nkind = \"xuartps\"\n\n[[domain]]\nconsole = \"board\""
+    "[[domain]]\nconsole = \"hypercall\""
 }

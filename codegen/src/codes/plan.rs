@@ -79,4 +79,9 @@ codes! {
     "`pools = \"fixed\"` sets whole 2 MiB blocks aside at boot, out of what the image, reservations and domains leave."
     "[[memory.bank]]\nsize = \"1 GiB\"\n\n[heap]\npools = \"fixed\"\nsize = \"2 GiB\""
     "[heap]\npools = \"fixed\"\nsize = \"64 MiB\""
+
+    E0607 Error "no guest-physical addresses are left for a domain's devices"
+    "Its interrupt controller, consoles and grant table appear beside its memory and beside devices passed through, above 128 MiB and below the end of what its stage 2 translates."
+    "[memory]\npa-bits-min = 32\n\n[[domain]]\nmemory = { base = 0x800_0000, size = \"3968 MiB\" }"
+    "memory = { base = 0x4000_0000, size = \"3 GiB\" }"
 }

@@ -30,6 +30,8 @@ pub enum Irq {
         gich: Option<Mmio>,
         /// Virtual CPU interface, when the chip has it.
         gicv: Option<Mmio>,
+        /// How the pages of the CPU interfaces lie.
+        pages: GicPages,
         /// Message frames.
         v2m: Vec<Mmio>,
         /// INTID of the maintenance interrupt.
@@ -53,6 +55,15 @@ pub enum Irq {
         /// I/O APIC pages.
         ioapic: Vec<Mmio>,
     },
+}
+
+/// `irq.gicc-alias`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GicPages {
+    /// One behind the other.
+    Adjacent,
+    /// Each repeated through 64 KiB.
+    Aliased64K,
 }
 
 /// `[timer]`.
@@ -80,6 +91,8 @@ pub struct Console {
     pub place: ConsolePlace,
     /// How a byte is sent, as data.
     pub uart: Uart,
+    /// Its interrupt, where the file names it.
+    pub intid: Option<u32>,
     /// The `kind` key.
     pub from: Origin,
 }

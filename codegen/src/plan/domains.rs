@@ -4,13 +4,14 @@
 
 use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES, PhysAddr, Stage2};
 
+use super::guest::{self, GuestMap};
 use super::interval::Owner;
 use super::parts::{Blob, BlobKind, Hole, PlannedDomain};
 use super::physical::{Physical, span};
 use super::refusal::Refusal;
 use crate::codes;
 use crate::diagnostic::human_bytes;
-use crate::model::{Arch, Board, Device, Dma, Domain, Placement};
+use crate::model::{Arch, Board, Device, Dma, Domain, Placement, Sourced};
 
 /// Where a kernel starts in its domain's memory: Linux Documentation/arch/arm64/booting asks for a 2 MiB
 /// aligned base with `text_offset` 0; the block below stays free for what a loader puts there.
@@ -34,7 +35,10 @@ impl Stage2Shape {
     /// root and every table on the way to a 2 MiB block of the memory.
     pub(super) fn of(board: &Board, domain: &Domain) -> Stage2Shape {
         let last = domain.ipa.get().saturating_add(domain.memory_bytes.saturating_sub(1));
-        let needed = (u64::BITS - last.leading_zeros()) as u8;
+        // Devices passed through appear at their own addresses.
+        let devices = domain.devices.iter().flat_map(|index| &board.devices[*index].mmio);
+        let top = devices.map(|mmio| mmio.base.get() + (mmio.bytes - 1)).fold(last, u64::max);
+        let needed = (u64::BITS - top.leading_zeros()) as u8;
         // Nested paging walks from the same level as the host (AMD APM volume 2, "Nested Paging").
         let (ipa_bits, root) = match board.arch {
             Arch::X86_64 => (48, Level::L0),
@@ -66,6 +70,18 @@ pub(super) fn holes(board: &Board) -> Vec<Hole> {
 /// Frames of stage-2 tables of each domain.
 pub(super) fn pools(board: &Board) -> Vec<u64> {
     board.domains.iter().map(|domain| Stage2Shape::of(board, domain).frames).collect()
+}
+
+/// What each domain sees besides its memory.
+pub(super) fn guests(board: &Board, refusals: &mut Vec<Refusal>) -> Vec<GuestMap> {
+    let place = |domain: &Domain| match guest::place(board, domain, Stage2Shape::of(board, domain).ipa_bits) {
+        Ok(map) => Some(map),
+        Err(refusal) => {
+            refusals.push(refusal);
+            None
+        }
+    };
+    board.domains.iter().filter_map(place).collect()
 }
 
 /// Claims the memory of the domains whose place is given.
@@ -131,10 +147,16 @@ fn hole(domain: &Domain, physical: &Physical<'_>) -> Option<PhysAddr> {
 }
 
 /// Domains and their blobs, once each has its memory and its tables.
-pub(super) fn assemble(board: &Board, places: &[PhysAddr], pools: &[FrameRange]) -> (Vec<PlannedDomain>, Vec<Blob>) {
+pub(super) fn assemble(
+    board: &Board,
+    places: &[PhysAddr],
+    pools: &[FrameRange],
+    guests: Vec<GuestMap>,
+) -> (Vec<PlannedDomain>, Vec<Blob>) {
     let mut blobs = Vec::new();
     let mut domains = Vec::new();
-    for (number, ((domain, base), tables)) in board.domains.iter().zip(places).zip(pools).enumerate() {
+    let rows = board.domains.iter().zip(places).zip(pools).zip(guests);
+    for (number, (((domain, base), tables), map)) in rows.enumerate() {
         let mut blob = |suffix: &str, offset: u64, max_bytes, kind, from| {
             blobs.push(Blob {
                 name: format!("{}.{suffix}", domain.name),
@@ -150,6 +172,10 @@ pub(super) fn assemble(board: &Board, places: &[PhysAddr], pools: &[FrameRange])
         let tree_offset = domain.memory_bytes - DEVICE_TREE_BYTES;
         let max = &domain.kernel_max;
         let kernel = blob("kernel", KERNEL_OFFSET_BYTES, max.value, BlobKind::Kernel, max.from);
+        let initrd = domain.initrd.as_ref().map(|initrd| {
+            let Sourced { value: max, from } = initrd.max;
+            blob("initrd", tree_offset - max.next_multiple_of(PAGE_BYTES), max, BlobKind::Initrd, from)
+        });
         let device_tree = blob("device-tree", tree_offset, DEVICE_TREE_BYTES, BlobKind::DeviceTree, domain.from);
         domains.push(PlannedDomain {
             name: domain.name.clone(),
@@ -160,8 +186,10 @@ pub(super) fn assemble(board: &Board, places: &[PhysAddr], pools: &[FrameRange])
             ipa_bits: Stage2Shape::of(board, domain).ipa_bits,
             tables: *tables,
             kernel,
+            initrd,
             device_tree,
             console: domain.console.value,
+            map,
             from: domain.from,
         });
     }

@@ -4,6 +4,7 @@
 
 use paging::{Frame, FrameRange, HostAttributes, Index, Ipa, Level, PhysAddr, VirtAddr};
 
+use super::guest::GuestMap;
 use crate::model::{GuestConsole, Origin};
 
 /// Which image of a board.
@@ -277,6 +278,8 @@ pub struct Hole {
 pub enum BlobKind {
     /// The guest's kernel: `domain.kernel`.
     Kernel,
+    /// Its initial RAM disk: `domain.initrd`.
+    Initrd,
     /// The guest's device tree: made by [`crate::guest_tree()`].
     DeviceTree,
 }
@@ -300,10 +303,14 @@ pub struct PlannedDomain {
     pub tables: FrameRange,
     /// Index of the kernel in [`Plan::blobs`].
     pub kernel: usize,
+    /// Index of the initial RAM disk in [`Plan::blobs`].
+    pub initrd: Option<usize>,
     /// Index of the device tree in [`Plan::blobs`].
     pub device_tree: usize,
     /// Guest console.
     pub console: GuestConsole,
+    /// What it sees besides its memory.
+    pub map: GuestMap,
     /// The `name` key.
     pub from: Origin,
 }

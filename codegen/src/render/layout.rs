@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::rust::{count, frame, guest_physical, hex, origin, physical, virtual_address};
-use super::{beliefs, memory};
+use super::{beliefs, guest, memory};
 use crate::model::{Conduit, ConsolePlace, EnableMethod, GuestConsole, PowerOff, UartRegister, Width};
 use crate::plan::{Access, Plan, Window};
 
@@ -299,13 +299,22 @@ fn domains(plan: &Plan) -> TokenStream {
         let (kernel, tree) = (count(domain.kernel as u64), count(domain.device_tree as u64));
         let console = match domain.console {
             GuestConsole::Hypercall => quote!(types::GuestConsole::Hypercall),
+            GuestConsole::Pl011 => quote!(types::GuestConsole::Pl011),
+            GuestConsole::Board => quote!(types::GuestConsole::Board),
             GuestConsole::None => quote!(types::GuestConsole::None),
         };
-        let from = origin(domain.from);
+        let initrd = match domain.initrd {
+            Some(index) => {
+                let index = count(index as u64);
+                quote!(Some(#index))
+            }
+            None => quote!(None),
+        };
+        let (map, from) = (guest::tokens(&domain.map), origin(domain.from));
         quote!(types::Domain {
             name: #name, vmid: #vmid, vcpus: #vcpus, ipa: #ipa, memory: #memory, memory_bytes: #bytes,
-            ipa_bits: #ipa_bits, tables: #tables, tables_frames: #frames, kernel: #kernel, device_tree: #tree,
-            console: #console, from: #from,
+            ipa_bits: #ipa_bits, tables: #tables, tables_frames: #frames, kernel: #kernel, initrd: #initrd,
+            device_tree: #tree, console: #console, map: #map, from: #from,
         })
     });
     let blobs =

@@ -280,6 +280,11 @@ pub struct Device {
     /// unit: list of `{ intid }`; default: []
     #[serde(default)]
     pub irq: Vec<Written<DeviceIrq>>,
+    /// What the owner's device tree calls it, most specific first; without it the tree does not mention the device.
+    ///
+    /// unit: list of text; default: []
+    #[serde(default)]
+    pub compatible: Vec<Written<String>>,
     /// Whether the device reads and writes memory by itself.
     ///
     /// unit: word; default: none

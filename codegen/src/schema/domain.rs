@@ -23,14 +23,24 @@ pub struct Domain {
     ///
     /// unit: table; default: none
     pub memory: Written<DomainMemory>,
-    /// "payload" for the built-in test guest, otherwise a file relative to the board file.
+    /// "payload" for the built-in test guest, "debian-cloud" for Debian's kernel for cloud machines, which is fetched when
+    /// it is needed, otherwise a file relative to the board file.
     ///
-    /// unit: path; default: none
+    /// unit: word or path; default: none
     pub kernel: Written<String>,
-    /// Room for the kernel; its real length is found when it is loaded.
+    /// Room for the kernel as it runs; its real length is found when it is loaded.
     ///
     /// unit: bytes; default: none
     pub kernel_max: Written<Size>,
+    /// Initial RAM disk: "busybox" for the one made around Debian's static busybox, otherwise a file relative to the board
+    /// file.
+    ///
+    /// unit: word or path; default: the kernel has none
+    pub initrd: Option<Written<String>>,
+    /// Room for the initial RAM disk (needed where there is one).
+    ///
+    /// unit: bytes; default: none
+    pub initrd_max: Option<Written<Size>>,
     /// Kernel command line.
     ///
     /// unit: text; default: ""
@@ -68,8 +78,12 @@ pub struct DomainMemory {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DomainConsole {
-    /// Console hypercalls, shown on the hypervisor's console.
+    /// Xen's console, `hvc0` in Linux: shown on the hypervisor's console.
     Hypercall,
+    /// An emulated PL011, shown on the hypervisor's console.
+    Pl011,
+    /// The board's own console, passed through; a PL011 with its `intid`.
+    Board,
     /// Nowhere.
     None,
 }

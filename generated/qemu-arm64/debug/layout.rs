@@ -618,8 +618,33 @@ pub static DOMAINS: [types::Domain; 1] = [
         tables: paging::Frame::new(0x4_029d),
         tables_frames: 2,
         kernel: 0,
+        initrd: None,
         device_tree: 1,
         console: types::GuestConsole::Hypercall,
+        map: types::GuestMap {
+            gic: types::GuestGic::V3 {
+                gicd: types::GuestRange {
+                    base: paging::Ipa::new(0x0800_0000),
+                    bytes: 0x1_0000,
+                },
+                gicr: types::GuestRange {
+                    base: paging::Ipa::new(0x0801_0000),
+                    bytes: 0x2_0000,
+                },
+            },
+            uart: None,
+            console_ring: types::GuestRange {
+                base: paging::Ipa::new(0x0804_0000),
+                bytes: 0x1000,
+            },
+            grants: types::GuestRange {
+                base: paging::Ipa::new(0x0805_0000),
+                bytes: 0x4_0000,
+            },
+            event_intid: 31,
+            vcpu_ids: &[0x0],
+            passed: &[],
+        },
         from: types::Origin::Line(85),
     },
 ];

@@ -2,8 +2,10 @@
 //!
 //! Holds no value of any board and decides nothing: `codegen` fills these in, the hypervisor reads them.
 
+mod guest;
 mod memory;
 
+pub use guest::*;
 pub use memory::*;
 
 use paging::{Frame, Ipa, PhysAddr, VirtAddr};
@@ -345,10 +347,14 @@ pub struct Domain {
     pub tables_frames: u32,
     /// Index of the kernel in `BLOBS`.
     pub kernel: usize,
+    /// Index of the initial RAM disk in `BLOBS`.
+    pub initrd: Option<usize>,
     /// Index of the device tree in `BLOBS`.
     pub device_tree: usize,
-    /// Whether console hypercalls are answered.
+    /// Where it prints.
     pub console: GuestConsole,
+    /// What it sees besides its memory.
+    pub map: GuestMap,
     /// The `name` key.
     pub from: Origin,
 }
@@ -367,8 +373,12 @@ pub struct Hole {
 /// `domain.console`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuestConsole {
-    /// Console hypercalls.
+    /// Xen's console: hypercalls and a ring.
     Hypercall,
+    /// An emulated PL011.
+    Pl011,
+    /// The board's own, passed through.
+    Board,
     /// None.
     None,
 }

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 pub(crate) fn execute(context: &Context, arguments: &Build) -> Result<(), Failure> {
     let mut reports = Vec::new();
     for board in context.boards(&arguments.boards.platform)? {
-        let built = context.builder().build(&board, arguments.profile)?;
+        let built = context.builder(arguments.guest).build(&board, arguments.profile)?;
         let holes = codegen::map::holes(&built.planned.plan);
         match arguments.format {
             Format::Text => {

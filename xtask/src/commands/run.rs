@@ -14,7 +14,7 @@ const DEBUGGER: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) fn execute(context: &Context, arguments: &Run) -> Result<(), Failure> {
     let boards = context.boards(&arguments.build.boards.platform)?;
     for board in boards {
-        let built = context.builder().build(&board, arguments.build.profile)?;
+        let built = context.builder(arguments.build.guest).build(&board, arguments.build.profile)?;
         let mut extra = arguments.emulator.clone();
         if arguments.gdb {
             extra.extend(["-s".to_owned(), "-S".to_owned()]);

@@ -44,6 +44,7 @@ pub(crate) fn domain(name: &str, bytes: u64) -> Domain {
         memory_from: Origin::Line(82),
         kernel: line(Kernel::Payload, 83),
         kernel_max: line(64 << 10, 84),
+        initrd: None,
         command_line: "quiet".into(),
         console: line(GuestConsole::Hypercall, 85),
         devices: Vec::new(),
@@ -115,6 +116,7 @@ pub(crate) fn arm64() -> Board {
         console: Console {
             place: ConsolePlace::Mmio(mmio(0x900_0040, 0x100)),
             uart: uart(Width::Word),
+            intid: Some(33),
             from: Origin::Line(41),
         },
         boot: Boot {
@@ -149,7 +151,12 @@ pub(crate) fn x86_64() -> Board {
         cpus: Cpus { enable: line(EnableMethod::Sipi, 25), cores: cores(4) },
         irq: Irq::Apic { lapic: mmio(0xfee0_0000, 0x1000), ioapic: vec![mmio(0xfec0_0000, 0x1000)] },
         timer: Timer::Tsc,
-        console: Console { place: ConsolePlace::Port(0x3f8), uart: uart(Width::Byte), from: Origin::Line(41) },
+        console: Console {
+            place: ConsolePlace::Port(0x3f8),
+            uart: uart(Width::Byte),
+            intid: None,
+            from: Origin::Line(41),
+        },
         power_off: line(power_off, 8),
         boot: Boot { entry: BootEntry::Pvh, ..arm64().boot },
         domains: Vec::new(),
