@@ -8,6 +8,7 @@ mod boots;
 mod command_line;
 mod corruption;
 mod faults;
+mod guests;
 mod host;
 mod hostile;
 mod moves;
@@ -67,7 +68,7 @@ pub struct Suite {
 }
 
 /// All of them, in the order in which they run: quick and general first.
-pub const ALL: [Suite; 15] = [
+pub const ALL: [Suite; 16] = [
     Suite { name: "tidy", shows: "house rules that a program can check", run: host::tidy },
     Suite { name: "format", shows: "rustfmt has nothing to change", run: host::format },
     Suite { name: "generated", shows: "committed generated files are what the boards give", run: host::generated },
@@ -75,6 +76,7 @@ pub const ALL: [Suite; 15] = [
     Suite { name: "clippy", shows: "no warnings", run: host::clippy },
     Suite { name: "toolchains", shows: "each way to a bare-metal core, forced", run: toolchains::run },
     Suite { name: "command-line", shows: "exit codes and streams", run: command_line::run },
+    Suite { name: "guests", shows: "where guests come from, and what is said when they do not", run: guests::run },
     Suite { name: "boards", shows: "each board builds and its image verifies, in every flavour", run: boards::run },
     Suite { name: "corruption", shows: "verify refuses damaged images", run: corruption::run },
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },

@@ -192,3 +192,6 @@ fn only_file(folder: &Path) -> Result<PathBuf, Failure> {
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

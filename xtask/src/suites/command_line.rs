@@ -37,6 +37,11 @@ fn case(bench: &Bench<'_>, arguments: &[&str], code: i32, phrase: &str) -> Resul
 
 /// Runs this very program again.
 pub(super) fn output(bench: &Bench<'_>, arguments: &[&str]) -> Result<Output, String> {
+    process::output(this_program(bench)?.args(arguments)).map_err(|failure| failure.to_string())
+}
+
+/// This very program, with the toolchain that it was told to take.
+pub(super) fn this_program(bench: &Bench<'_>) -> Result<Command, String> {
     let program = std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
     // Another suite may have built it anew: the system then marks the name of the one that runs.
     let program = program.to_string_lossy().trim_end_matches(" (deleted)").to_owned();
@@ -45,5 +50,5 @@ pub(super) fn output(bench: &Bench<'_>, arguments: &[&str]) -> Result<Output, St
     if let Some(source) = bench.builder.toolchain {
         command.args(["--toolchain", source.word()]);
     }
-    process::output(command.args(arguments)).map_err(|failure| failure.to_string())
+    Ok(command)
 }
