@@ -84,11 +84,19 @@ pub trait Machine {
     /// Writes the aligned 8 bytes at `at`, once; every earlier store is seen before it.
     fn store(&self, at: VirtAddr, value: u64);
 
+    /// Tries once to write the aligned 8 bytes at `at` where they are `old`; whether it has. In one step for all CPUs and
+    /// guests, after every earlier access and before every later one. May fail although they are `old`: whoever else
+    /// writes there can keep it from happening, but not this from returning.
+    fn exchange(&self, at: VirtAddr, old: u64, new: u64) -> bool;
+
     /// Copies from memory; any alignment.
     fn copy_out(&self, from: VirtAddr, into: &mut [u8]);
 
     /// Copies to memory; any alignment.
     fn copy_in(&self, to: VirtAddr, from: &[u8]);
+
+    /// Copies from memory to memory; any alignment. Where the ranges overlap, what arrives is open.
+    fn copy(&self, from: VirtAddr, to: VirtAddr, bytes: u64);
 
     /// Fills `bytes` bytes with zeroes; whole cache lines.
     fn zero(&self, at: VirtAddr, bytes: u64);

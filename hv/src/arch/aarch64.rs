@@ -3,6 +3,7 @@
 //! Knows registers and instructions; what is mapped and in which order things happen is common code's business.
 
 pub mod cache;
+pub mod copy;
 pub mod cpu;
 pub mod early;
 pub mod entry;

@@ -66,6 +66,9 @@ const _: unsafe fn(VirtAddr, u64) = this::cache::zero;
 /// Cleans and invalidates to the point of coherency; any alignment, mapped; nothing on a coherent machine.
 const _: unsafe fn(VirtAddr, u64) = this::cache::flush;
 
+/// Copies bytes; what it reads may change meanwhile, and what arrives where the ranges overlap is open.
+const _: unsafe fn(*const u8, *mut u8, usize) = this::copy::bytes;
+
 /// Starts one secondary: its root is complete; it arrives in `boot::start_secondary`.
 const _: fn(CpuIndex) -> Result<(), StartError> = this::smp::start;
 

@@ -117,6 +117,18 @@ pub mod cache {
     pub unsafe fn flush(_at: VirtAddr, _bytes: u64) {}
 }
 
+/// No memory but the tests'.
+#[expect(unsafe_code, reason = "the contract's functions are unsafe")]
+pub mod copy {
+    /// A test that gets here has failed.
+    ///
+    /// # Safety
+    /// None.
+    pub unsafe fn bytes(from: *const u8, to: *mut u8, bytes: usize) {
+        panic!("{bytes} bytes are copied from {from:p} to {to:p}")
+    }
+}
+
 /// The test's own stack stays.
 pub mod stack {
     /// Wipes nothing.

@@ -29,6 +29,8 @@ pub mod tlb;
 #[cfg(bare)]
 pub mod cache;
 #[cfg(bare)]
+pub mod copy;
+#[cfg(bare)]
 pub mod firmware;
 #[cfg(bare)]
 pub mod smp;

@@ -257,11 +257,19 @@ impl Machine for Sparse {
         self.set_word(frame, index, value);
     }
 
+    fn exchange(&self, _: VirtAddr, _: u64, _: u64) -> bool {
+        unreachable!("the allocators share no word with a guest");
+    }
+
     fn copy_out(&self, _: VirtAddr, _: &mut [u8]) {
         unreachable!("the allocators copy nothing");
     }
 
     fn copy_in(&self, _: VirtAddr, _: &[u8]) {
+        unreachable!("the allocators copy nothing");
+    }
+
+    fn copy(&self, _: VirtAddr, _: VirtAddr, _: u64) {
         unreachable!("the allocators copy nothing");
     }
 

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "memory behind planned windows")]
 
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use paging::{Frame, VirtAddr};
 
@@ -111,38 +112,32 @@ impl Machine for ThisCpu {
         unsafe { (at.get() as *mut u64).write_volatile(value) }
     }
 
+    #[inline(always)]
+    fn exchange(&self, at: VirtAddr, old: u64, new: u64) -> bool {
+        assert_in_window(at, WORD_BYTES);
+        // SAFETY: as for `store`, and the address is aligned (contract of `Machine`).
+        let word = unsafe { AtomicU64::from_ptr(at.get() as *mut u64) };
+        word.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
     fn copy_out(&self, from: VirtAddr, into: &mut [u8]) {
         assert_in_window(from, into.len() as u64);
-        let (head, words, tail) = split(from, into.len());
-        for (at, byte) in into[..head].iter_mut().enumerate() {
-            *byte = load_byte(from, at);
-        }
-        for word in 0..words {
-            let at = head + word * size_of::<u64>();
-            let value = self.load(VirtAddr::new(from.get() + at as u64));
-            into[at..at + size_of::<u64>()].copy_from_slice(&value.to_le_bytes());
-        }
-        let end = into.len();
-        for (at, byte) in into[end - tail..].iter_mut().enumerate() {
-            *byte = load_byte(from, end - tail + at);
-        }
+        // SAFETY: the caller holds a mapping of the range in a window of the plan, where no Rust object lives; the slice
+        // is a Rust object, so it lies elsewhere.
+        unsafe { this::copy::bytes(from.get() as *const u8, into.as_mut_ptr(), into.len()) }
     }
 
     fn copy_in(&self, to: VirtAddr, from: &[u8]) {
         assert_in_window(to, from.len() as u64);
-        let (head, words, tail) = split(to, from.len());
-        for (at, byte) in from[..head].iter().enumerate() {
-            store_byte(to, at, *byte);
-        }
-        let middle = from[head..].chunks_exact(size_of::<u64>()).take(words);
-        for (word, bytes) in middle.enumerate() {
-            let value = u64::from_le_bytes(bytes.try_into().expect("chunks of eight bytes"));
-            self.store(VirtAddr::new(to.get() + (head + word * size_of::<u64>()) as u64), value);
-        }
-        let end = from.len();
-        for (at, byte) in from[end - tail..].iter().enumerate() {
-            store_byte(to, end - tail + at, *byte);
-        }
+        // SAFETY: as for `copy_out`, and the mapping is writable.
+        unsafe { this::copy::bytes(from.as_ptr(), to.get() as *mut u8, from.len()) }
+    }
+
+    fn copy(&self, from: VirtAddr, to: VirtAddr, bytes: u64) {
+        assert_in_window(from, bytes);
+        assert_in_window(to, bytes);
+        // SAFETY: the caller holds both mappings, in windows of the plan.
+        unsafe { this::copy::bytes(from.get() as *const u8, to.get() as *mut u8, bytes as usize) }
     }
 
     fn zero(&self, at: VirtAddr, bytes: u64) {
@@ -161,22 +156,4 @@ impl Machine for ThisCpu {
         // SAFETY: the caller holds a mapping of the range.
         unsafe { this::cache::flush(at, bytes) }
     }
-}
-
-/// Cuts a copy into bytes up to an aligned address, words, and bytes behind them.
-fn split(at: VirtAddr, bytes: usize) -> (usize, usize, usize) {
-    let head = (at.get().wrapping_neg() % WORD_BYTES) as usize;
-    let head = head.min(bytes);
-    let words = (bytes - head) / size_of::<u64>();
-    (head, words, bytes - head - words * size_of::<u64>())
-}
-
-fn load_byte(from: VirtAddr, at: usize) -> u8 {
-    // SAFETY: a byte of the range that `copy_out` was given, mapped by its caller.
-    unsafe { ((from.get() + at as u64) as *const u8).read_volatile() }
-}
-
-fn store_byte(to: VirtAddr, at: usize, value: u8) {
-    // SAFETY: a byte of the range that `copy_in` was given, mapped for writing by its caller.
-    unsafe { ((to.get() + at as u64) as *mut u8).write_volatile(value) }
 }

@@ -182,6 +182,13 @@ impl<F: HostFormat> Machine for Cpu<'_, F> {
         self.unfaulted(at, self.try_store(at, value));
     }
 
+    fn exchange(&self, at: VirtAddr, old: u64, new: u64) -> bool {
+        self.sim.look_ahead();
+        let place = self.unfaulted(at, self.sim.translate(self.index, at, Access::Store));
+        let done = self.sim.memory.exchange(Frame::containing(place), word(place), old, new);
+        self.unfaulted(at, done.ok_or(Fault::Bus))
+    }
+
     fn copy_out(&self, from: VirtAddr, into: &mut [u8]) {
         for (word, inside, range) in words(from, into.len()) {
             into[range].copy_from_slice(&self.load(word).to_le_bytes()[inside]);
@@ -194,6 +201,12 @@ impl<F: HostFormat> Machine for Cpu<'_, F> {
             bytes[inside].copy_from_slice(&from[range]);
             self.store(word, u64::from_le_bytes(bytes));
         }
+    }
+
+    fn copy(&self, from: VirtAddr, to: VirtAddr, bytes: u64) {
+        let mut copied = std::vec![0; bytes as usize];
+        self.copy_out(from, &mut copied);
+        self.copy_in(to, &copied);
     }
 
     fn zero(&self, at: VirtAddr, bytes: u64) {

@@ -86,6 +86,22 @@ impl Memory {
         Some(())
     }
 
+    /// Writes a word through the cache where it is `old`, and whether it was; `None` where there is no RAM.
+    pub fn exchange(&self, frame: Frame, index: Index, old: u64, new: u64) -> Option<bool> {
+        let page = self.page(frame)?;
+        let mut lines = lock(&self.lines);
+        let state = &mut lines[line(page, index)];
+        self.fill(state, page, index);
+        let same = self.cached[page].load(index).get() == old;
+        if same {
+            if *state == Line::Clean {
+                *state = Line::Dirty;
+            }
+            self.cached[page].store(index, Entry::new(new));
+        }
+        Some(same)
+    }
+
     /// A word as a reader sees it that goes past the caches: a guest with its MMU off, a device.
     pub fn load_uncached(&self, at: PhysAddr) -> Option<u64> {
         let page = self.page(Frame::containing(at))?;

@@ -73,6 +73,23 @@ impl<'c, M: Machine, const SLOTS: usize> Mapped<'c, M, SLOTS> {
         Ok(())
     }
 
+    /// Writes one word, in one step, where it is `old`; whether it has. May fail although it is, so that nobody who writes
+    /// there can hold this CPU up.
+    #[inline]
+    pub fn exchange(&self, index: Index, old: u64, new: u64) -> bool {
+        self.cache.machine.exchange(self.word(index), old, new)
+    }
+
+    /// Copies `bytes` bytes to another page, from byte `offset` of this one to byte `at` of that one.
+    ///
+    /// # Errors
+    /// Some of them lie beyond a page; nothing was copied.
+    pub fn copy_to(&self, offset: usize, to: &Self, at: usize, bytes: usize) -> Result<(), OutsidePage> {
+        let (from, to) = (self.bytes(offset, bytes)?, to.bytes(at, bytes)?);
+        self.cache.machine.copy(from, to, bytes as u64);
+        Ok(())
+    }
+
     /// Fills the page with zeroes.
     pub fn zero(&self) {
         self.cache.machine.zero(self.first(), PAGE_BYTES);

@@ -110,12 +110,20 @@ impl<F: HostFormat> Machine for Asked<'_, F> {
         self.cpu.store(at, value);
     }
 
+    fn exchange(&self, at: VirtAddr, old: u64, new: u64) -> bool {
+        self.cpu.exchange(at, old, new)
+    }
+
     fn copy_out(&self, from: VirtAddr, into: &mut [u8]) {
         self.cpu.copy_out(from, into);
     }
 
     fn copy_in(&self, to: VirtAddr, from: &[u8]) {
         self.cpu.copy_in(to, from);
+    }
+
+    fn copy(&self, from: VirtAddr, to: VirtAddr, bytes: u64) {
+        self.cpu.copy(from, to, bytes);
     }
 
     fn zero(&self, at: VirtAddr, bytes: u64) {

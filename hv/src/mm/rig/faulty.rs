@@ -97,12 +97,20 @@ impl<M: Machine> Machine for Faulty<M> {
         self.machine.store(at, value);
     }
 
+    fn exchange(&self, at: VirtAddr, old: u64, new: u64) -> bool {
+        self.machine.exchange(at, old, new)
+    }
+
     fn copy_out(&self, from: VirtAddr, into: &mut [u8]) {
         self.machine.copy_out(from, into);
     }
 
     fn copy_in(&self, to: VirtAddr, from: &[u8]) {
         self.machine.copy_in(to, from);
+    }
+
+    fn copy(&self, from: VirtAddr, to: VirtAddr, bytes: u64) {
+        self.machine.copy(from, to, bytes);
     }
 
     fn zero(&self, at: VirtAddr, bytes: u64) {
