@@ -52,9 +52,15 @@ pub fn line(text: fmt::Arguments<'_>) {
     PORT.lock().line("tabula: ", text);
 }
 
-/// Prints a line that a guest sent, as it is.
-pub fn guest_line(text: fmt::Arguments<'_>) {
-    PORT.lock().line("", text);
+/// Prints a line that a guest sent, as it is, behind a name if there is one.
+pub fn guest_line(name: Option<&str>, text: &[u8]) {
+    let mut port = PORT.lock();
+    if let Some(name) = name {
+        port.bytes(name.as_bytes());
+        port.bytes(b": ");
+    }
+    port.bytes(text);
+    port.bytes(b"\r\n");
 }
 
 /// Prints a line of a CPU that will not run on; waits for the lock only so long. Opens the console if nobody has yet.
@@ -93,29 +99,36 @@ impl Port {
     fn line(&mut self, prefix: &str, text: fmt::Arguments<'_>) {
         // The port itself never fails; an error here is one of the value's own `Display`.
         if self.write_str(prefix).and_then(|()| self.write_fmt(text)).is_err() {
-            self.byte(b'?');
+            self.bytes(b"?");
         }
-        self.byte(b'\r');
-        self.byte(b'\n');
+        self.bytes(b"\r\n");
     }
 
-    fn byte(&mut self, byte: u8) {
+    fn bytes(&mut self, bytes: &[u8]) {
         let Some(registers) = self.registers else {
-            return self.ring.push(byte);
+            return bytes.iter().for_each(|byte| self.ring.push(*byte));
         };
-        for _ in 0..READY_ITERATIONS {
-            let status = registers.read(CONSOLE.ready.offset, CONSOLE.ready.width);
-            if status & CONSOLE.ready_mask == CONSOLE.ready_value {
-                break;
-            }
+        for byte in bytes {
+            send(registers, *byte);
         }
-        registers.write(CONSOLE.tx.offset, CONSOLE.tx.width, u32::from(byte));
     }
+}
+
+/// Sends one byte; guests print a great many, so every instruction counts.
+#[inline(always)]
+fn send(registers: Registers, byte: u8) {
+    for _ in 0..READY_ITERATIONS {
+        let status = registers.read(CONSOLE.ready.offset, CONSOLE.ready.width);
+        if status & CONSOLE.ready_mask == CONSOLE.ready_value {
+            break;
+        }
+    }
+    registers.write(CONSOLE.tx.offset, CONSOLE.tx.width, u32::from(byte));
 }
 
 impl fmt::Write for Port {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|byte| self.byte(byte));
+        self.bytes(text.as_bytes());
         Ok(())
     }
 }

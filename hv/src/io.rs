@@ -37,6 +37,7 @@ impl Registers {
     }
 
     /// Reads the register at `offset`.
+    #[inline(always)]
     pub fn read(self, offset: u16, width: Width) -> u32 {
         match self.0 {
             Space::Memory(base) => read_memory(base.get() + u64::from(offset), width),
@@ -45,6 +46,7 @@ impl Registers {
     }
 
     /// Writes the register at `offset`.
+    #[inline(always)]
     pub fn write(self, offset: u16, width: Width, value: u32) {
         match self.0 {
             Space::Memory(base) => write_memory(base.get() + u64::from(offset), width, value),
@@ -53,6 +55,7 @@ impl Registers {
     }
 }
 
+#[inline(always)]
 #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one access: the arms differ in its width only")]
 fn read_memory(at: u64, width: Width) -> u32 {
     // SAFETY: only `Registers::read` calls this, and whoever made the `Registers` promised a device there.
@@ -65,6 +68,7 @@ fn read_memory(at: u64, width: Width) -> u32 {
     }
 }
 
+#[inline(always)]
 #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one access: the arms differ in its width only")]
 fn write_memory(at: u64, width: Width, value: u32) {
     // SAFETY: only `Registers::write` calls this, and whoever made the `Registers` promised a device there.

@@ -48,7 +48,7 @@ fn write(domain: &Domain, count: u64, buffer: GuestAddr) -> u64 {
         let from = GuestAddr(buffer.0.wrapping_add(done));
         match memory::read(domain, from, &mut chunk[..wanted]) {
             Ok(copied) => {
-                chunk[..copied].iter().for_each(|byte| output::push(domain, *byte));
+                output::write(domain, &chunk[..copied]);
                 done += copied as u64;
             }
             Err(Unreadable) => return EFAULT,
