@@ -17,6 +17,14 @@ use crate::{power, say};
 
 pub mod builder;
 pub mod manifest;
+pub mod world;
+pub mod guests;
+pub mod events;
+pub mod console_ring;
+pub mod grants;
+pub mod hypercall;
+#[cfg(test)]
+pub(crate) mod rig;
 pub mod output;
 mod prepare;
 
@@ -33,6 +41,8 @@ pub enum End {
     PoweredOff,
     /// It asked to be restarted, which no board file provides for.
     Reset,
+    /// It said that it cannot go on.
+    Crashed,
     /// It did what it may not; the line before says what.
     Stopped,
     /// This architecture does not run guests.
@@ -122,6 +132,7 @@ impl fmt::Display for End {
         out.write_str(match self {
             Self::PoweredOff => "powered off",
             Self::Reset => "asked for a reset; it stays off",
+            Self::Crashed => "crashed, by its own account",
             Self::Stopped => "stopped",
             Self::Unsupported => "not started: guests do not run on this architecture",
         })

@@ -23,10 +23,15 @@ mod vectors;
 
 use paging::{El2, PhysAddr, Stage2};
 
+use crate::domain::guests::SharedLayout;
+
 /// Format of the hypervisor's own tables.
 pub type HostFormat = El2;
 /// Format of a guest's tables.
 pub type GuestFormat = Stage2;
+
+/// Where a guest looks for its events.
+pub const SHARED_INFO: SharedLayout = SharedLayout::AARCH64;
 
 /// What the boot loader left in x0. Linux, "Booting AArch64 Linux", "Call the kernel image".
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ use paging::{Format, GuestAttributes, HostAttributes, Ipa, Level, VirtAddr};
 use crate::arch::this;
 use crate::board::types::{Domain, Width};
 use crate::cpu::CpuIndex;
+use crate::domain::guests::SharedLayout;
 use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
 use crate::smp::StartError;
 
@@ -84,6 +85,9 @@ const _: fn() = this::stack::wipe;
 
 /// Asks the firmware to switch the machine off; returns where the board does it by a register.
 const _: fn() = this::power::firmware_off;
+
+/// Where `shared_info` has its parts, by the Xen ABI.
+const _: SharedLayout = this::SHARED_INFO;
 
 /// Where the root of a domain's tables stands.
 const _: fn(&Domain) -> Level = this::guest::root_level;

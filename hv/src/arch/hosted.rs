@@ -5,6 +5,7 @@
 use paging::{El2, Level, Stage2};
 
 use crate::board::types::Domain;
+use crate::domain::guests::SharedLayout;
 
 /// What of the AArch64 code needs no machine.
 #[path = "aarch64/syndrome.rs"]
@@ -14,6 +15,9 @@ pub mod syndrome;
 pub type HostFormat = El2;
 /// See [`HostFormat`].
 pub type GuestFormat = Stage2;
+
+/// As on AArch64.
+pub const SHARED_INFO: SharedLayout = SharedLayout::AARCH64;
 
 /// Nothing is handed over.
 #[derive(Clone, Copy, Debug)]

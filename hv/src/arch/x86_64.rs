@@ -45,6 +45,9 @@ pub mod probe;
 
 #[cfg(bare)]
 pub use firmware::Handoff;
+/// Where a guest looks for its events.
+#[cfg(bare)]
+pub const SHARED_INFO: crate::domain::guests::SharedLayout = crate::domain::guests::SharedLayout::X86_64;
 /// The hypervisor's own tables.
 #[cfg(bare)]
 pub use paging::LongMode as HostFormat;
