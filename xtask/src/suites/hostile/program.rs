@@ -42,7 +42,7 @@ const ELR_FROM_X9: u32 = 0xd518_4029;
 const KEPT: [u32; 5] = [0xd53b_9c00, 0xd51b_9c00, 0xd530_0240, 0xd538_1020, 0xd538_f000];
 
 /// The hypercall immediate, `console_io` and its operation "write": Xen, public/arch-arm.h and public/xen.h.
-const XEN: u16 = 0xea1;
+pub(super) const XEN: u16 = 0xea1;
 const CONSOLE_IO: u64 = 18;
 /// Errors, as 64-bit registers hold them: Xen, public/errno.h; Arm DEN 0022, "Return codes".
 const E2BIG: u64 = -7_i64 as u64;
@@ -72,7 +72,7 @@ type Call = (u32, [u64; 3], u64, u64);
 pub(super) fn all(plan: &Plan) -> Vec<Attack> {
     let (Some(domain), Some(kernel)) = (plan.domains.first(), plan.blobs.first()) else { return Vec::new() };
     let kernel = kernel.ipa.get();
-    let attack = |what, words, end| Attack { what, words, end };
+    let attack = |what: &str, words, end| Attack { what: what.to_owned(), words, end };
     let mut list = vec![
         attack("hypercalls with wrong numbers", answers(&numbers()), End::Off),
         attack("console writes of what it cannot read", answers(&buffers(plan, domain)), End::Off),
@@ -93,8 +93,8 @@ pub(super) fn all(plan: &Plan) -> Vec<Attack> {
 fn stopped(domain: &PlannedDomain) -> Vec<Attack> {
     let end = Ipa::new(domain.ipa.get() + domain.memory.bytes());
     let below = Ipa::new(domain.ipa.get() - 8);
-    let outside = |what, word: u32, at: Ipa, attempt: &str| Attack {
-        what,
+    let outside = |what: &str, word: u32, at: Ipa, attempt: &str| Attack {
+        what: what.to_owned(),
         words: [&load(0, at.get())[..], &[word, UDF]].concat(),
         end: End::Stopped(format!("{attempt} at {at} (not mapped), its memory is {}..{end} (", domain.ipa)),
     };
@@ -106,7 +106,7 @@ fn stopped(domain: &PlannedDomain) -> Vec<Attack> {
         outside("a jump behind its memory", BR, end, "fetch"),
         outside("a read far beyond its address bits", LDR, Ipa::new(1 << 39), "read"),
         Attack {
-            what: "a jump out of its memory from AArch32 at EL0",
+            what: "a jump out of its memory from AArch32 at EL0".to_owned(),
             words: user,
             end: End::Stopped(format!("fetch at {} (not mapped)", Ipa::new(WRONG))),
         },
@@ -114,7 +114,7 @@ fn stopped(domain: &PlannedDomain) -> Vec<Attack> {
 }
 
 /// PSCI SYSTEM_OFF.
-fn off() -> Vec<u32> {
+pub(super) fn off() -> Vec<u32> {
     [&load(0, SYSTEM_OFF)[..], &[hvc(0), UDF]].concat()
 }
 
@@ -184,9 +184,14 @@ fn firmware() -> Vec<Call> {
     ]
 }
 
-/// The vectors' place, filled up to it, with this at the synchronous exception.
-fn with_handler(mut words: Vec<u32>, handler: &[u32]) -> Vec<u32> {
-    words.resize(((VECTORS + SYNCHRONOUS) / 4) as usize, UDF);
+/// The vectors' place, so many bytes behind the first instruction, filled up to it, with this at the synchronous exception.
+///
+/// # Panics
+/// Where the program reaches into its vectors.
+pub(super) fn with_handler(mut words: Vec<u32>, vectors: u64, handler: &[u32]) -> Vec<u32> {
+    let first = ((vectors + SYNCHRONOUS) / 4) as usize;
+    assert!(words.len() <= first, "{} words of program, {first} up to the handler", words.len());
+    words.resize(first, UDF);
     words.extend(handler);
     words
 }
@@ -196,7 +201,7 @@ fn registers(kernel: u64) -> Vec<u32> {
     let start = [&load(0, kernel + VECTORS)[..], &[VBAR], &load(10, 0), &[ISB]].concat();
     let count = [&[MOV_X0_X10][..], &load(5, KEPT.len() as u64), &expect(0), &off()].concat();
     let handler = [X9_FROM_ELR, X9_PLUS_4, ELR_FROM_X9, INCREMENT_X10, ERET];
-    with_handler([&start[..], &KEPT, &count].concat(), &handler)
+    with_handler([&start[..], &KEPT, &count].concat(), VECTORS, &handler)
 }
 
 /// Prints, and switches off.
@@ -205,7 +210,7 @@ fn impostor(kernel: u64) -> Vec<u32> {
     let text = LINE.chunks_exact(4).map(|word| word.iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte)));
     let print =
         [&load(1, 42)[..], &load(2, kernel + VECTORS + SYNCHRONOUS), &load(0, 0), &load(16, CONSOLE_IO)].concat();
-    with_handler([&print[..], &[hvc(XEN)], &off()].concat(), &text.collect::<Vec<_>>())
+    with_handler([&print[..], &[hvc(XEN)], &off()].concat(), VECTORS, &text.collect::<Vec<_>>())
 }
 
 /// The last 2 MiB of the domain's memory at the end of the address space, an SMC in the last word of both: the
@@ -240,5 +245,5 @@ fn last_word(domain: &PlannedDomain, kernel: u64) -> Vec<u32> {
         vec![ISB],
         write(BR, u64::MAX - 3),
     ];
-    with_handler(words.concat(), &off())
+    with_handler(words.concat(), VECTORS, &off())
 }
