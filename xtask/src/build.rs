@@ -72,7 +72,11 @@ impl Built {
 impl Builder<'_> {
     /// Builds one board.
     pub fn build(&self, board: &BoardFile, profile: Profile) -> Result<Built, Failure> {
-        let planned = Planned::new(board, profile)?;
+        self.build_planned(Planned::new(board, profile)?, profile)
+    }
+
+    /// Builds from a plan.
+    pub fn build_planned(&self, planned: Planned, profile: Profile) -> Result<Built, Failure> {
         let images = guests::images(self.project, self.host, &planned, self.guest)?;
         let files = generate::files(&planned)?;
         let generated = generate::folder(self.project, &planned, profile);

@@ -50,6 +50,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Check the house rules that a program can check.
     Tidy,
+    /// Stop the running machine and show what each CPU can reach.
+    Audit(Audit),
     /// Count instructions.
     Bench(Bench),
     /// Run the test suites.
@@ -220,6 +222,26 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Which board.
+    #[command(flatten)]
+    pub board: One,
+    /// Which image.
+    #[arg(long, visible_alias = "flavour", value_enum, default_value_t = Profile::Release)]
+    pub profile: Profile,
+    /// How often the machine is stopped.
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub stops: usize,
+    /// Look at the guests that the board file names, or at the built-in one in every domain.
+    #[arg(long, value_enum, default_value_t = Guest::Described)]
+    pub guest: Guest,
+    /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }

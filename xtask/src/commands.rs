@@ -11,6 +11,7 @@ mod explain;
 mod list;
 mod doctor;
 mod tidy;
+mod audit;
 mod bench;
 mod test;
 
@@ -77,6 +78,7 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
         Command::List(arguments) => list::execute(&context, &arguments),
         Command::Doctor(arguments) => doctor::execute(&context, &arguments),
         Command::Tidy => tidy::execute(&context),
+        Command::Audit(arguments) => audit::execute(&context, &arguments),
         Command::Bench(arguments) => bench::execute(&context, &arguments),
         Command::Test(arguments) => test::execute(&context, &arguments),
     }

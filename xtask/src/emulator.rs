@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -94,15 +94,16 @@ pub fn loader(file: &Path, address: u64) -> String {
     format!("loader,file={path},addr={address:#x},force-raw=on")
 }
 
-/// Runs the emulator until it ends or `limit` is over.
-pub fn run(command: &mut Command, limit: Duration, show: Show) -> Result<Outcome, Failure> {
+/// Starts the emulator; its console's lines arrive as they come, and end with it.
+pub fn start(command: &mut Command) -> Result<(Child, Receiver<String>), Failure> {
     command.stdout(Stdio::piped());
     let mut child = command
         .spawn()
         .map_err(|error| Failure::Environment(format!("cannot start `{}`: {error}", process::shell_line(command))))?;
     let (sender, lines) = channel();
     let stdout = child.stdout.take();
-    let reader = std::thread::spawn(move || {
+    // It ends with the pipe or with whoever listens; nobody has to wait for it.
+    std::thread::spawn(move || {
         let mut bytes = stdout.map(BufReader::new);
         let mut line = Vec::new();
         while let Some(input) = &mut bytes {
@@ -114,15 +115,18 @@ pub fn run(command: &mut Command, limit: Duration, show: Show) -> Result<Outcome
             }
         }
     });
+    Ok((child, lines))
+}
+
+/// Runs the emulator until it ends or `limit` is over.
+pub fn run(command: &mut Command, limit: Duration, show: Show) -> Result<Outcome, Failure> {
+    let (mut child, lines) = start(command)?;
     let (lines, timed_out) = collect(&lines, Instant::now() + limit, show);
     if timed_out && let Err(error) = child.kill() {
         eprintln!("xtask: the emulator was gone before it could be stopped: {error}");
     }
     let status =
         child.wait().map_err(|error| Failure::Environment(format!("cannot wait for the emulator: {error}")))?;
-    if reader.join().is_err() {
-        return Err(Failure::Environment("the console could not be read".into()));
-    }
     Ok(Outcome { lines, status: (!timed_out).then_some(status) })
 }
 

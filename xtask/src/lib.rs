@@ -17,6 +17,7 @@ pub mod build;
 pub mod verify;
 pub mod symbols;
 pub mod emulator;
+pub mod audit;
 pub mod bench;
 pub mod suites;
 pub mod tidy;

@@ -3,6 +3,7 @@
 //! A suite that could not run has failed; the last line counts what passed and what failed.
 
 mod a64;
+mod audits;
 mod boards;
 mod boots;
 mod command_line;
@@ -68,7 +69,7 @@ pub struct Suite {
 }
 
 /// All of them, in the order in which they run: quick and general first.
-pub const ALL: [Suite; 16] = [
+pub const ALL: [Suite; 17] = [
     Suite { name: "tidy", shows: "house rules that a program can check", run: host::tidy },
     Suite { name: "format", shows: "rustfmt has nothing to change", run: host::format },
     Suite { name: "generated", shows: "committed generated files are what the boards give", run: host::generated },
@@ -83,6 +84,7 @@ pub const ALL: [Suite; 16] = [
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },
     Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },
     Suite { name: "hostile", shows: "what a guest sends ends in an error to it or its own stop", run: hostile::run },
+    Suite { name: "audits", shows: "what each CPU of the running machine can reach", run: audits::run },
     Suite { name: "moves", shows: "an image loaded elsewhere moves or says why not", run: moves::run },
     Suite { name: "self-tests", shows: "the hypervisor's tests of itself, in its emulator", run: self_tests::run },
 ];

@@ -64,6 +64,17 @@ pub enum DirectmapPolicy {
     None,
 }
 
+impl DirectmapPolicy {
+    /// As board files write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::OnDemand => "on-demand",
+            Self::None => "none",
+        }
+    }
+}
+
 /// `directmap.boot-option`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyChoice {

@@ -13,6 +13,10 @@ const SYSTEM_OFF: u64 = 0x8400_0008;
 /// `console_io` and its operation "write". Xen public headers, `xen.h`.
 const CONSOLE_IO: u64 = 18;
 const CONSOLE_WRITE: u64 = 0;
+/// `xen_version` and its operation "extraversion", which writes this many bytes. Xen public headers, `version.h`.
+const XEN_VERSION: u64 = 17;
+const EXTRA_VERSION: u64 = 1;
+const EXTRA_VERSION_BYTES: usize = 16;
 /// Bytes of a device tree header. Devicetree Specification, "Header".
 const HEADER_BYTES: usize = 40;
 /// The domain's device tree has at most this many bytes.
@@ -77,6 +81,41 @@ fn write(bytes: &[u8]) -> fmt::Result {
             in("x1") bytes.len(), in("x2") bytes.as_ptr(), options(nostack));
     }
     if result == 0 { Ok(()) } else { Err(fmt::Error) }
+}
+
+/// Has the hypervisor write its version's suffix into `buffer`; what it answers does not matter here.
+pub(crate) fn extra_version(buffer: &mut [u8]) {
+    if buffer.len() < EXTRA_VERSION_BYTES {
+        return;
+    }
+    // SAFETY: the hypervisor writes 16 bytes at the buffer's address, which has as many, and changes x0 alone.
+    unsafe {
+        asm!("hvc #0xea1", in("x16") XEN_VERSION, inlateout("x0") EXTRA_VERSION => _, in("x1") buffer.as_mut_ptr(),
+            options(nostack));
+    }
+}
+
+/// A page of the guest's memory, which nothing else of it uses.
+pub(crate) fn page(address: u64) -> &'static mut [u8; 4096] {
+    let start = core::ptr::with_exposed_provenance_mut::<[u8; 4096]>(usize::try_from(address).unwrap_or(0));
+    // SAFETY: the audit asks for pages above the program and below the device tree, one at a time, on the one CPU of
+    // this guest; any bytes are an array of them.
+    unsafe { &mut *start }
+}
+
+/// Does nothing for a while.
+pub(crate) fn spin(steps: u32) {
+    for _ in 0..steps {
+        core::hint::spin_loop();
+    }
+}
+
+/// The generic timer's virtual counter. Arm ARM (DDI 0487), CNTVCT_EL0.
+pub(crate) fn ticks() -> u64 {
+    let ticks: u64;
+    // SAFETY: reads a register that every exception level but EL0 may read.
+    unsafe { asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack)) }
+    ticks
 }
 
 /// Switches the domain off.

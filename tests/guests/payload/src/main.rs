@@ -5,6 +5,7 @@
 #![no_std]
 #![no_main]
 
+mod audit;
 mod machine;
 mod mmu;
 mod tree;
@@ -25,6 +26,9 @@ extern "C" fn main(device_tree: u64, entered_ticks: u64) -> ! {
             say(format_args!("memory at {:#x}, {} MiB", facts.memory_base, facts.memory_bytes >> 20));
             mmu::enable(facts.memory_base);
             say(format_args!("mmu on"));
+            if facts.command_line.ends_with(audit::WORD) {
+                audit::run(&facts, entered_ticks);
+            }
         }
         None => say(format_args!("no device tree at {device_tree:#x}")),
     }

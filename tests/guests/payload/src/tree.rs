@@ -1,4 +1,4 @@
-//! The three facts that the payload wants from its device tree.
+//! The few facts that the payload wants from its device tree.
 //!
 //! Reads what its own hypervisor wrote (two address cells, two size cells at the root); not a general reader.
 //! Source of the format: Devicetree Specification, "Flattened Devicetree (DTB) Format".
@@ -18,14 +18,19 @@ pub(crate) struct Facts {
     pub(crate) memory_base: u64,
     /// Length of memory.
     pub(crate) memory_bytes: u64,
+    /// The root's model, without its NUL.
+    pub(crate) model: &'static [u8],
+    /// The command line, without its NUL.
+    pub(crate) command_line: &'static [u8],
 }
 
 impl Facts {
-    /// Looks for `reg` of the node `memory@…`.
-    pub(crate) fn read(tree: &[u8]) -> Option<Self> {
+    /// Looks for `reg` of the node `memory@…`; what else is wanted comes before it.
+    pub(crate) fn read(tree: &'static [u8]) -> Option<Self> {
         let mut at = usize::try_from(word(tree, 8)?).ok()?;
         let strings = usize::try_from(word(tree, 12)?).ok()?;
         let mut in_memory = false;
+        let (mut model, mut command_line): (&[u8], &[u8]) = (&[], &[]);
         loop {
             let token = word(tree, at)?;
             at += 4;
@@ -39,9 +44,14 @@ impl Facts {
                     let length = usize::try_from(word(tree, at)?).ok()?;
                     let name = text(tree, strings + usize::try_from(word(tree, at + 4)?).ok()?)?;
                     let value = at + 8;
+                    match name {
+                        b"model" => model = text(tree, value)?,
+                        b"bootargs" => command_line = text(tree, value)?,
+                        _ => {}
+                    }
                     if in_memory && name == b"reg" && length == 16 {
                         let (memory_base, memory_bytes) = (pair(tree, value)?, pair(tree, value + 8)?);
-                        return Some(Self { bytes: tree.len(), memory_base, memory_bytes });
+                        return Some(Self { bytes: tree.len(), memory_base, memory_bytes, model, command_line });
                     }
                     at = (value + length).next_multiple_of(4);
                 }

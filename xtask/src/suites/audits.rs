@@ -1,0 +1,45 @@
+//! `xtask audit` with the built-in guest: boards that keep their secrets, and one that does not.
+
+use super::variants::Variant;
+use super::{Bench, Length};
+use crate::audit::{self, Report};
+use crate::boards::{self, BoardFile};
+use crate::build::Builder;
+use crate::cli::Profile;
+use crate::failure::Failure;
+use crate::guests::Guest;
+
+/// Boards that are looked at, and how often; where time is short, the first.
+const BOARDS: [&str; 3] = ["qemu-arm64", "qemu-arm64-gicv2", "zcu102"];
+const STOPS: usize = 4;
+const STOPS_LONG: usize = 20;
+
+pub(super) fn run(bench: &mut Bench<'_>) {
+    let (boards, stops) = match bench.length {
+        Length::Long => (&BOARDS[..], STOPS_LONG),
+        Length::Short => (&BOARDS[..1], STOPS),
+    };
+    for board in boards {
+        let found = boards::resolve_one(bench.builder.project, bench.builder.project.root(), board);
+        let result = found.and_then(|board| audit(bench, &board, stops)).and_then(|report| report.verdict());
+        bench.job(format!("audit {board}: its secrets are out of reach"), result);
+    }
+    let result = reachable(bench);
+    bench.job("audit of a board that maps all RAM: finds its secrets", result);
+}
+
+fn audit(bench: &Bench<'_>, board: &BoardFile, stops: usize) -> Result<Report, Failure> {
+    let builder = Builder { guest: Guest::Payload, ..bench.builder };
+    audit::audit(&builder, board, Profile::Release, stops)
+}
+
+/// The control of the whole audit: what it is looking for is found where it is.
+fn reachable(bench: &Bench<'_>) -> Result<(), Failure> {
+    let text = "[directmap]\npolicy = \"full\"\n";
+    let board = Variant::new("audit-reachable", "all RAM mapped", text).write(bench.builder.project)?;
+    match audit(bench, &board, 1)?.verdict() {
+        Err(failure) if failure.text().contains("outside the map cache (directmap)") => Ok(()),
+        Err(failure) => Err(failure),
+        Ok(()) => Err(Failure::Run("secrets in the directmap window went unnoticed".into())),
+    }
+}
