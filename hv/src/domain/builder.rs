@@ -18,7 +18,7 @@ use paging::{FrameRange, GuestAccess, GuestAttributes, Ipa, Memory, PAGE_BYTES};
 
 use crate::machine::GuestMachine;
 use crate::mm::buddy::{AllocError, DomainHeap};
-use crate::mm::domain_area::{AreaError, AreaLayout, Closed, DomainArea, DomainId, DomainSlot};
+use crate::mm::domain_area::{AreaError, AreaLayout, Closed, DomainArea, DomainId};
 use crate::mm::guest_tables::{GuestTables, NestedFormat, Stores, TablesError, TablesPlan};
 use crate::mm::here::Here;
 use crate::mm::mapcache::View;
@@ -131,15 +131,6 @@ pub struct Tools<'t, 'w> {
     pub scrub: &'t mut ScrubWindow<'w>,
 }
 
-/// A domain that is ready.
-#[derive(Debug)]
-pub struct Built<F> {
-    /// By which CPUs load it.
-    pub slot: DomainSlot,
-    /// Whose memory and vCPUs it is; guarded by its lock.
-    pub space: DomainSpace<F>,
-}
-
 /// A domain's memory and vCPUs.
 #[derive(Debug)]
 pub struct DomainSpace<F> {
@@ -155,10 +146,19 @@ pub struct DomainSpace<F> {
 /// Planned parts of a domain's memory at most.
 const PARTS: usize = 4;
 
-/// Makes a domain; what its images add up to is told for each, in order.
+/// What is told of a domain that is ready.
+#[derive(Debug)]
+pub struct Ready {
+    /// With which its slot is opened.
+    pub closed: Closed,
+    /// What became of each image, in order.
+    pub placed: ArrayVec<Placed, IMAGES>,
+}
+
+/// Makes a domain where there is none: it is large, and stays there.
 ///
 /// # Errors
-/// Every frame is back.
+/// Every frame is back, and there is none.
 ///
 /// # Panics
 /// When the plan has more images or planned parts than there is room for: the planner refuses it.
@@ -166,39 +166,40 @@ pub fn build<F: NestedFormat, M: GuestMachine, const SLOTS: usize>(
     here: &mut Here<'_, M, View<'_, M, SLOTS>>,
     tools: &mut Tools<'_, '_>,
     plan: &DomainPlan<'_>,
-) -> Result<(Built<F>, ArrayVec<Placed, IMAGES>), BuildError<F>> {
+    into: &mut Option<DomainSpace<F>>,
+) -> Result<Ready, BuildError<F>> {
+    assert!(into.is_none(), "a domain is made once until it is destroyed");
     assert!(plan.images.len() <= IMAGES, "the planner counts a domain's images");
-    let (slot, area) = DomainArea::new(here, tools.heap, plan.id, plan.layout)?;
-    let mut space = match DomainSpace::new(here, tools, area, plan) {
+    let (closed, area) = DomainArea::new(here, tools.heap, plan.id, plan.layout)?;
+    let space = match DomainSpace::begin(here, tools, area, plan, into) {
         Ok(space) => space,
-        Err((area, error)) => {
-            area.destroy(here, tools.heap, close(&slot));
+        Err((mut area, error)) => {
+            area.destroy(here, tools.heap, closed);
             return Err(error);
         }
     };
     match space.fill(here, tools, plan) {
-        Ok(placed) => Ok((Built { slot, space }, placed)),
+        Ok(placed) => Ok(Ready { closed, placed }),
         Err(error) => {
-            space.destroy(here, tools, close(&slot));
+            DomainSpace::destroy(here, tools, into, closed);
             Err(error)
         }
     }
 }
 
-fn close(slot: &DomainSlot) -> Closed {
-    slot.close().expect("a domain is loaded when it is ready, not before")
-}
-
 impl<F: NestedFormat> DomainSpace<F> {
-    fn new<M: GuestMachine, const SLOTS: usize>(
+    /// Tables that translate nothing, in an area. A frame of its own, as it holds the tables' books for a moment.
+    #[inline(never)]
+    fn begin<'s, M: GuestMachine, const SLOTS: usize>(
         here: &mut Here<'_, M, View<'_, M, SLOTS>>,
         tools: &mut Tools<'_, '_>,
         mut area: DomainArea,
         plan: &DomainPlan<'_>,
-    ) -> Result<Self, (DomainArea, BuildError<F>)> {
+        into: &'s mut Option<Self>,
+    ) -> Result<&'s mut Self, (DomainArea, BuildError<F>)> {
         let mut stores = Stores { heap: tools.heap, vmap: tools.vmap, area: &mut area };
         match GuestTables::new(here, &mut stores, plan.id, plan.tables) {
-            Ok(tables) => Ok(Self { area, tables, id: plan.id, planned: ArrayVec::new() }),
+            Ok(tables) => Ok(into.insert(Self { area, tables, id: plan.id, planned: ArrayVec::new() })),
             Err(error) => Err((area, error.into())),
         }
     }
@@ -226,21 +227,25 @@ impl<F: NestedFormat> DomainSpace<F> {
 
     /// The end: every CPU forgets the guest, its memory is scrubbed and given back, and so are its tables, its vCPUs'
     /// pages and its area.
+    ///
+    /// # Panics
+    /// When there is none.
     pub fn destroy<M: GuestMachine, const SLOTS: usize>(
-        self,
         here: &mut Here<'_, M, View<'_, M, SLOTS>>,
         tools: &mut Tools<'_, '_>,
+        from: &mut Option<Self>,
         closed: Closed,
     ) {
-        let Self { mut area, tables, id, planned } = self;
+        let Self { area, tables, id, planned } = from.as_mut().expect("a domain is destroyed once");
         let Tools { heap, vmap, scrub } = tools;
         // Aliases of the root go before the root.
         while area.remove_last_vcpu(here, heap).is_some() {}
-        let mut stores = Stores { heap, vmap, area: &mut area };
+        let mut stores = Stores { heap, vmap, area };
         tables.destroy(here, &mut stores, |here, heap, frames| {
-            memory::give_back(here, heap, scrub, id.owner, &planned, frames);
+            memory::give_back(here, heap, scrub, id.owner, planned, frames);
         });
         area.destroy(here, heap, closed);
+        *from = None;
     }
 }
 

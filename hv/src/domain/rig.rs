@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use paging::{El2, Frame, FrameRange, GuestAccess, GuestAttributes, Index, Ipa, Level, Memory, PAGE_BYTES, Stage2};
 
-use super::builder::{Built, DomainPlan, DomainSpace, Part, Tools, build};
+use super::builder::{DomainPlan, DomainSpace, Part, Tools, build};
 use super::events;
 use super::grants;
 use super::guests::{Guests, RING_PAGES, Window};
@@ -68,9 +68,9 @@ pub(crate) fn with_guests(test: impl FnOnce(&mut TestWorld<'_, '_>)) {
         let guests = Guests::none();
         let built = [ONE, TWO].map(|domain| make(rig, system, domain));
         let (mut slots, mut spaces) = (Vec::new(), Vec::new());
-        for Built { slot, space } in built {
+        for (slot, space) in built {
             slots.push(slot);
-            spaces.push(Some(space));
+            spaces.push(space);
         }
         let loaded = rig.cpus[0].switch(None, Some(&slots[0])).expect("open");
         let caller = Caller { domain: ONE, vcpu: 0 };
@@ -92,7 +92,9 @@ fn id(domain: DomainNumber) -> DomainId {
     DomainId { vmid: domain.get(), owner: Owner::domain(domain.get().into()), node: Node(0) }
 }
 
-fn make(rig: &Rig<'_, El2>, system: &mut System, domain: DomainNumber) -> Built<Stage2> {
+type Made = (DomainSlot, Option<DomainSpace<Stage2>>);
+
+fn make(rig: &Rig<'_, El2>, system: &mut System, domain: DomainNumber) -> Made {
     let tables = TablesPlan {
         root_level: Level::L1,
         largest_leaf: Level::L1,
@@ -103,7 +105,9 @@ fn make(rig: &Rig<'_, El2>, system: &mut System, domain: DomainNumber) -> Built<
     let mut scrub = rig.cpus[0].scrub_window();
     rig.cpus[0].idle(|here| {
         let mut tools = Tools { heap: &mut system.domain, vmap: &mut system.vmap, scrub: &mut scrub };
-        build(here, &mut tools, &plan).expect("there is plenty").0
+        let (slot, mut space) = (DomainSlot::new(domain.get()), None);
+        slot.open(build(here, &mut tools, &plan, &mut space).expect("there is plenty").closed);
+        (slot, space)
     })
 }
 
@@ -128,11 +132,11 @@ impl<'s> TestWorld<'_, 's> {
             return;
         }
         guests.end(self, domain);
-        let space = self.spaces[domain.index()].take().expect("it was there just now");
         let closed = self.slots[domain.index()].close().expect("it is not loaded");
         let mut scrub = self.rig.cpus[0].scrub_window();
-        let System { domain: heap, vmap, .. } = &mut *self.system;
-        self.rig.cpus[0].idle(|here| space.destroy(here, &mut Tools { heap, vmap, scrub: &mut scrub }, closed));
+        let (System { domain: heap, vmap, .. }, space) = (&mut *self.system, &mut self.spaces[domain.index()]);
+        let mut tools = Tools { heap, vmap, scrub: &mut scrub };
+        self.rig.cpus[0].idle(|here| DomainSpace::destroy(here, &mut tools, space, closed));
     }
 
     /// Answers a call of the caller's; nothing stays mapped that must not.

@@ -16,8 +16,8 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 use paging::{
-    Format, Frame, FrameRange, HostAccess, HostAttributes, Level, MapError, Mapper, Memory, Removed, Root, TableSource,
-    VirtAddr,
+    Format, Frame, FrameRange, HostAccess, HostAttributes, Level, MapError, Mapper, Memory, PAGE_BYTES, Removed, Root,
+    TableSource, VirtAddr,
 };
 
 use crate::machine::Machine;
@@ -50,6 +50,13 @@ pub struct AreaLayout {
     pub vcpus: VirtAddr,
     /// Pages from one vCPU to the next; at least one more than it has, which stays unmapped.
     pub vcpu_pages: u64,
+}
+
+impl AreaLayout {
+    /// Where vCPU number `vcpu` of any domain has a page, or would have.
+    pub const fn vcpu_page(&self, vcpu: u32, page: VcpuPage) -> VirtAddr {
+        bytes(self.vcpus, (vcpu as u64 * self.vcpu_pages + page.number()) * PAGE_BYTES)
+    }
 }
 
 /// Why a domain's area was not changed: it is as it was.
@@ -86,7 +93,7 @@ pub struct DomainArea {
 }
 
 impl DomainArea {
-    /// An empty area, and the slot by which CPUs load it.
+    /// An empty area, which nobody has loaded.
     ///
     /// # Errors
     /// When there is no frame for its first table.
@@ -95,9 +102,9 @@ impl DomainArea {
         heap: &mut DomainHeap,
         id: DomainId,
         layout: AreaLayout,
-    ) -> Result<(DomainSlot, Self), AreaError> {
+    ) -> Result<(Closed, Self), AreaError> {
         let root = AreaTables { here, heap, id }.allocate().ok_or(AreaError::OutOfFrames)?;
-        Ok((DomainSlot::new(id.vmid, root), Self { id, layout, root, vcpus: 0 }))
+        Ok((Closed::new(root), Self { id, layout, root, vcpus: 0 }))
     }
 
     /// Where things are.
@@ -171,12 +178,12 @@ impl DomainArea {
         paging::walk::<M::Format>(&mut tables, self.tables_root(), at).physical().map(Frame::containing)
     }
 
-    /// The end of the area: vCPUs' pages are wiped, every frame is back.
+    /// The end of the area: vCPUs' pages are wiped, every frame is back, and nothing is left to be used.
     ///
     /// # Panics
     /// When the window of the domain's tables is still mapped: the tables end first.
     pub fn destroy<M: Machine, const SLOTS: usize>(
-        mut self,
+        &mut self,
         here: &mut Here<'_, M, View<'_, M, SLOTS>>,
         heap: &mut DomainHeap,
         closed: Closed,

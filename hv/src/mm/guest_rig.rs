@@ -145,7 +145,9 @@ pub(crate) fn with_area<F: HostFormat, R>(
 ) -> R {
     let baseline = system.domain.counts();
     let made = rig.cpus[0].idle(|here| DomainArea::new(here, &mut system.domain, id, layout::<F>()));
-    let (slot, mut area) = made.expect("there is plenty");
+    let (closed, mut area) = made.expect("there is plenty");
+    let slot = DomainSlot::new(id.vmid);
+    slot.open(closed);
     let mut parts = Stores { heap: &mut system.domain, vmap: &mut system.vmap, area: &mut area };
     let result = test(&slot, &mut parts);
     let closed = slot.close().expect("the test has unloaded it");

@@ -256,9 +256,9 @@ impl<F: NestedFormat> GuestTables<F> {
     }
 
     /// The end of the tables. Every leaf of normal memory is told after every CPU has forgotten it, so that its frames
-    /// can be given away; then every frame of the pool is back.
+    /// can be given away; then every frame of the pool is back, and nothing is left to be used.
     pub fn destroy<'h, M: GuestMachine, const SLOTS: usize>(
-        mut self,
+        &mut self,
         here: &mut Here<'h, M, View<'_, M, SLOTS>>,
         stores: &mut Stores<'_>,
         mut each: impl FnMut(&mut Here<'h, M, View<'_, M, SLOTS>>, &mut DomainHeap, FrameRange),

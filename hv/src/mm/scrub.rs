@@ -8,7 +8,7 @@ mod tests;
 
 use core::marker::PhantomData;
 
-use paging::{Entry, Format, Frame, FrameRange, HostAccess, HostAttributes, Level, Memory};
+use paging::{Entry, Format, Frame, FrameRange, HostAccess, HostAttributes, Level, Memory, VirtAddr};
 
 use super::entry::{Cells, Input, Place, SeenBy, Writer};
 use super::frames::Order;
@@ -53,23 +53,47 @@ impl<'t> ScrubWindow<'t> {
     }
 
     fn scrub_block<M: Machine>(&mut self, machine: &M, first: Frame) {
-        let writer = Writer::new(machine, "scrub window");
-        let attributes = HostAttributes::new(HostAccess::ReadWrite, Memory::Normal);
-        self.write(&writer, M::Format::leaf(Level::L2, first, attributes));
-        writer.publish();
-        machine.scrub(self.area.base, Level::L2.entry_bytes());
-        self.write(&writer, Entry::INVALID);
-        writer.flush_page_local(self.area.base);
+        let block = self.show(machine, first);
+        machine.scrub(block.at(), Level::L2.entry_bytes());
     }
 
-    fn write<M: Machine>(&self, writer: &Writer<'_, M>, entry: Entry) {
+    /// Maps the 2 MiB from `first` until the guard is dropped.
+    pub fn show<'w, M: Machine>(&'w mut self, machine: &'w M, first: Frame) -> Shown<'w, M> {
+        let shown = Shown { area: &self.area, writer: Writer::new(machine, "scrub window") };
+        let attributes = HostAttributes::new(HostAccess::ReadWrite, Memory::Normal);
+        shown.write(M::Format::leaf(Level::L2, first, attributes));
+        shown.writer.publish();
+        shown
+    }
+}
+
+/// 2 MiB that are mapped while this lives.
+pub struct Shown<'w, M: Machine> {
+    area: &'w Area<'w>,
+    writer: Writer<'w, M>,
+}
+
+impl<M: Machine> Shown<'_, M> {
+    /// Its first byte.
+    pub fn at(&self) -> VirtAddr {
+        self.area.base
+    }
+
+    fn write(&self, entry: Entry) {
         let place = Place {
             table: self.area.frame,
             index: self.area.base.index(Level::L2),
             level: Level::L2,
             input: Input::Host(self.area.base),
-            seen: SeenBy::Cpu(writer.machine().cpu()),
+            seen: SeenBy::Cpu(self.writer.machine().cpu()),
         };
-        writer.write::<M::Format>(Cells::Table(self.area.table), place, entry);
+        self.writer.write::<M::Format>(Cells::Table(self.area.table), place, entry);
+    }
+}
+
+impl<M: Machine> Drop for Shown<'_, M> {
+    fn drop(&mut self) {
+        self.write(Entry::INVALID);
+        self.writer.flush_page_local(self.area.base);
     }
 }

@@ -9,11 +9,11 @@ use std::vec::Vec;
 
 use paging::{El2, Ept, Frame, FrameRange, Index, Ipa, Level, LongMode, Npt, PAGE_BYTES, Stage2};
 
-use super::{BuildError, Built, DomainPlan, Image, Part, Placed, Tools, build, pages_on};
+use super::{BuildError, DomainPlan, DomainSpace, Image, Part, Placed, Ready, Tools, build, pages_on};
 use crate::domain::manifest::Sum;
 use crate::mm::buddy::Counts;
 use crate::mm::checker::Verdict;
-use crate::mm::domain_area::VcpuPage;
+use crate::mm::domain_area::{Closed, VcpuPage};
 use crate::mm::frames::{Order, Use};
 use crate::mm::guest_rig::{ASIDE, ID, OTHER, OneCpu, Rig, layout, with};
 use crate::mm::guest_tables::{NestedFormat, Retention, TablesPlan};
@@ -37,24 +37,35 @@ const fn heap(pages: u64) -> [Part; 1] {
     [Part::Heap { at: BASE, pages }]
 }
 
+/// A domain that is ready.
+struct Built<G> {
+    closed: Closed,
+    space: DomainSpace<G>,
+}
+
 type Outcome<G> = Result<(Built<G>, Vec<Placed>), BuildError<G>>;
 
 fn make<F: HostFormat, G: NestedFormat>(cpu: &OneCpu<'_, F>, system: &mut System, plan: &DomainPlan<'_>) -> Outcome<G> {
     let mut scrub = cpu.scrub_window();
     let built = cpu.idle(|here| {
         let mut tools = Tools { heap: &mut system.domain, vmap: &mut system.vmap, scrub: &mut scrub };
-        build(here, &mut tools, plan)
+        let mut space = None;
+        let ready = build(here, &mut tools, plan, &mut space);
+        assert_eq!(ready.is_ok(), space.is_some());
+        let Ready { closed, placed } = ready?;
+        Ok((Built { closed, space: space.expect("it is ready") }, placed.to_vec()))
     });
     assert_eq!(cpu.cache.check_empty(Moment::ReturnToGuest), Ok(()), "built or not, nothing stays mapped");
-    built.map(|(built, placed)| (built, placed.to_vec()))
+    built
 }
 
 fn destroy<F: HostFormat, G: NestedFormat>(cpu: &OneCpu<'_, F>, system: &mut System, built: Built<G>) {
-    let closed = built.slot.close().expect("the test has unloaded it");
     let mut scrub = cpu.scrub_window();
     cpu.idle(|here| {
         let mut tools = Tools { heap: &mut system.domain, vmap: &mut system.vmap, scrub: &mut scrub };
-        built.space.destroy(here, &mut tools, closed);
+        let mut space = Some(built.space);
+        DomainSpace::destroy(here, &mut tools, &mut space, built.closed);
+        assert!(space.is_none());
     });
     assert_eq!(cpu.cache.check_empty(Moment::ReturnToGuest), Ok(()));
 }

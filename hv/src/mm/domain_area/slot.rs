@@ -4,7 +4,7 @@
 //! is what the entry links to, whichever step fails: both change together, with interrupts masked.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use paging::{Decoded, Entry, Format, Frame, Level, Table, VirtAddr};
 
@@ -12,20 +12,21 @@ use crate::machine::Machine;
 use crate::mm::entry::{Cells, Input, Place, SeenBy, Writer};
 use crate::mm::mapcache::{MapCache, Owner};
 
-/// Set while a domain is being destroyed: nobody loads it any more.
+/// Set while there is no area, or it is being made or destroyed: nobody loads it.
 const CLOSED: u32 = 1 << 31;
 
-/// What a CPU's root links to while a domain is loaded.
+/// What a CPU's root links to while a domain is loaded. It outlives the domain's areas, of which there may be one after
+/// the other.
 #[derive(Debug)]
 pub struct DomainSlot {
-    /// The level 1 table of the domain's area.
-    pub table: Frame,
     vmid: u16,
+    /// Number of the frame of the area's level 1 table; means something while the slot is open.
+    table: AtomicU64,
     /// CPUs that have it loaded, and [`CLOSED`].
     loads: AtomicU32,
 }
 
-/// The domain may not be loaded: it is being destroyed.
+/// The domain may not be loaded: it is being made or destroyed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotClosed {
     /// Which domain.
@@ -41,7 +42,7 @@ pub struct InUse {
 
 impl fmt::Display for SlotClosed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "domain {} is being destroyed", self.vmid)
+        write!(out, "domain {} is being made or destroyed", self.vmid)
     }
 }
 
@@ -51,13 +52,19 @@ impl fmt::Display for InUse {
     }
 }
 
-/// Proof that no CPU has a domain loaded, and that none will.
+/// Proof that no CPU has an area loaded, and that none will before [`DomainSlot::open`].
 #[derive(Debug)]
+#[must_use = "the area can neither be loaded nor destroyed without it"]
 pub struct Closed {
     table: Frame,
 }
 
 impl Closed {
+    /// Of an area that has just been made.
+    pub(super) fn new(table: Frame) -> Self {
+        Self { table }
+    }
+
     pub(super) fn table(&self) -> Frame {
         self.table
     }
@@ -76,8 +83,24 @@ impl Loaded<'_> {
 }
 
 impl DomainSlot {
-    pub(super) fn new(vmid: u16, table: Frame) -> Self {
-        Self { table, vmid, loads: AtomicU32::new(0) }
+    /// Of the domain with this VMID, and nothing behind it.
+    pub const fn new(vmid: u16) -> Self {
+        Self { vmid, table: AtomicU64::new(0), loads: AtomicU32::new(CLOSED) }
+    }
+
+    /// From now on CPUs may load the area.
+    ///
+    /// # Panics
+    /// When there is another one.
+    pub fn open(&self, area: Closed) {
+        assert!(self.loads.load(Ordering::Relaxed) == CLOSED, "one area at a time lies behind a slot");
+        self.table.store(area.table.number(), Ordering::Relaxed);
+        self.loads.store(0, Ordering::Release);
+    }
+
+    /// The level 1 table of its area.
+    pub fn table(&self) -> Frame {
+        Frame::new(self.table.load(Ordering::Relaxed))
     }
 
     /// From now on the domain is not loaded any more.
@@ -86,7 +109,7 @@ impl DomainSlot {
     /// When a CPU has it loaded: nothing has changed.
     pub fn close(&self) -> Result<Closed, InUse> {
         match self.loads.compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(Closed { table: self.table }),
+            Ok(_) => Ok(Closed::new(self.table())),
             Err(loads) => Err(InUse { cpus: loads & !CLOSED }),
         }
     }
@@ -136,7 +159,7 @@ impl RootEntry<'_> {
 /// translations on this CPU forgotten, the new entry written.
 ///
 /// # Errors
-/// When the domain is being destroyed: none is loaded, and the cache knows.
+/// When the domain is being made or destroyed: none is loaded, and the cache knows.
 ///
 /// # Panics
 /// When `loaded` is not what this CPU has loaded, by its map cache or by its root, or a guard of the cache is alive.
@@ -150,7 +173,7 @@ pub fn switch<'d, M: Machine, const SLOTS: usize>(
     let owner = |vmid: Option<u16>| vmid.map_or(Owner::Nobody, Owner::Domain);
     let before = owner(loaded.as_ref().map(Loaded::vmid));
     assert!(cache.loaded() == before, "{before} is handed over, {} is loaded", cache.loaded());
-    let linked = loaded.as_ref().map(|Loaded(slot)| slot.table);
+    let linked = loaded.as_ref().map(|Loaded(slot)| slot.table());
     assert!(root.linked::<M>() == linked, "the entry links to the domain that is loaded");
     let writer = Writer::new(machine, "domain slot");
     let mut entered = None;
@@ -162,7 +185,7 @@ pub fn switch<'d, M: Machine, const SLOTS: usize>(
         }
         if let Some(slot) = to {
             entered = Some(slot.enter()?);
-            root.write(&writer, M::Format::table(slot.table));
+            root.write(&writer, M::Format::table(slot.table()));
             writer.publish();
         }
         Ok(())

@@ -26,14 +26,20 @@ struct Domain {
 
 impl Domain {
     fn new<F: HostFormat>(rig: &Rig<'_, F>, system: &mut System, id: DomainId, vcpus: u32) -> Self {
-        let (slot, area) = rig.cpus[0].idle(|here| {
-            let (slot, mut area) =
+        let (closed, area) = rig.cpus[0].idle(|here| {
+            let (closed, mut area) =
                 DomainArea::new(here, &mut system.domain, id, layout::<F>()).expect("there is plenty");
             for vcpu in 0..vcpus {
                 assert_eq!(area.add_vcpu(here, &mut system.domain, ROOT), Ok(vcpu));
             }
-            (slot, area)
+            (closed, area)
         });
+        Self::opened(id, closed, area)
+    }
+
+    fn opened(id: DomainId, closed: Closed, area: DomainArea) -> Self {
+        let slot = DomainSlot::new(id.vmid);
+        slot.open(closed);
         Self { slot, area }
     }
 
@@ -41,7 +47,7 @@ impl Domain {
         self.area.vcpu_page(vcpu, page)
     }
 
-    fn destroy<F: HostFormat>(self, rig: &Rig<'_, F>, system: &mut System) {
+    fn destroy<F: HostFormat>(mut self, rig: &Rig<'_, F>, system: &mut System) {
         let closed: Closed = self.slot.close().expect("the test has unloaded it");
         rig.cpus[0].idle(|here| self.area.destroy(here, &mut system.domain, closed));
     }
@@ -166,12 +172,12 @@ fn a_vcpu_comes_and_goes_while_its_domain_is_loaded() {
 fn a_switch_that_fails_half_way_leaves_nobody_loaded_and_the_entry_empty() {
     for seed in 0..SEEDS {
         with::<El2, _>(seed, Verdict::Stop, |rig, system| {
-            let [first, doomed] = [ID, OTHER].map(|id| Domain::new(rig, system, id, 1));
+            let [first, mut doomed] = [ID, OTHER].map(|id| Domain::new(rig, system, id, 1));
             let cpu = &rig.cpus[0];
             let loaded = load(cpu, None, &first);
             let page = cpu.within(Context::Guest { vmid: ID.vmid }, |here| here.reach.map(ROOT.add(7)).map(drop));
             assert_eq!(page, Ok(()), "retained for the loaded domain");
-            assert_eq!(cpu.root.linked::<crate::sim::Cpu<'_, El2>>(), Some(first.slot.table));
+            assert_eq!(cpu.root.linked::<crate::sim::Cpu<'_, El2>>(), Some(first.slot.table()));
             let closed = doomed.slot.close().expect("nobody has loaded it");
             let failed = cpu.switch(loaded, Some(&doomed.slot)).err();
             assert_eq!(failed, Some(SlotClosed { vmid: OTHER.vmid }));
@@ -226,7 +232,7 @@ fn an_area_that_cannot_be_made_leaves_nothing_behind_whichever_frame_is_missing(
         loop {
             system.domain.allocations_left = Some(failures);
             let made = rig.cpus[0].idle(|here| DomainArea::new(here, &mut system.domain, ID, layout::<El2>()));
-            let Ok((slot, mut area)) = made else {
+            let Ok((closed, mut area)) = made else {
                 assert_eq!(system.domain.counts(), baseline);
                 failures += 1;
                 continue;
@@ -240,7 +246,7 @@ fn an_area_that_cannot_be_made_leaves_nothing_behind_whichever_frame_is_missing(
                 let behind = area.vcpu_page(vcpus, page);
                 assert_eq!(rig.cpus[0].idle(|here| area.translate(here, behind)), None, "no page of half a vCPU");
             }
-            Domain { slot, area }.destroy(rig, system);
+            Domain::opened(ID, closed, area).destroy(rig, system);
             assert_eq!(system.domain.counts(), baseline, "frame {failures}");
             if made.iter().all(Result::is_ok) {
                 break;
@@ -274,7 +280,7 @@ fn changed_by<F: HostFormat>(
             seen: SeenBy::Cpu(cpu.cpu.cpu()),
         };
         let write = |entry| writer.write::<F>(Cells::Table(cpu.root.root), place, entry);
-        change(&writer, &write, F::table(second.slot.table));
+        change(&writer, &write, F::table(second.slot.table()));
         writer.publish();
         let still = cpu.cpu.translations(at).iter().any(|reached| old.contains(reached));
         (rig.sim.watch.checker().first().map(|violation| violation.wrong), still)
@@ -310,7 +316,7 @@ fn two_vcpus_alternate_on_one_cpu_and_the_alias_is_always_the_loaded_root() {
         for turn in 0..2000 {
             let domain = &domains[turn % 2];
             loaded = load(cpu, loaded, domain);
-            assert_eq!(cpu.root.linked::<crate::sim::Cpu<'_, LongMode>>(), Some(domain.slot.table));
+            assert_eq!(cpu.root.linked::<crate::sim::Cpu<'_, LongMode>>(), Some(domain.slot.table()));
             let alias = domain.at(0, VcpuPage::RootAlias);
             assert_eq!(cpu.cpu.load(alias), rig.sim.memory.load(ROOT, Index::new(0)).expect("it is RAM"));
         }

@@ -3,13 +3,13 @@
 //! That code may map nothing, so its pages are there from the vCPU's creation to its destruction, in sight of the CPUs
 //! that have the domain loaded and of no other. What they held is wiped before their frames are given away.
 
-use paging::{Frame, FrameRange, HostAccess, PAGE_BYTES, VirtAddr};
+use paging::{Frame, FrameRange, HostAccess, VirtAddr};
 
 use super::{AreaError, DomainArea};
 use crate::machine::Machine;
 use crate::mm::buddy::DomainHeap;
 use crate::mm::frames::Order;
-use crate::mm::here::{Here, bytes};
+use crate::mm::here::Here;
 use crate::mm::mapcache::View;
 
 /// One of a vCPU's pages.
@@ -27,7 +27,7 @@ impl VcpuPage {
     /// All of them, in the order of their addresses.
     pub const ALL: [Self; 3] = [Self::Registers, Self::Control, Self::RootAlias];
 
-    const fn number(self) -> u64 {
+    pub(super) const fn number(self) -> u64 {
         match self {
             Self::Registers => 0,
             Self::Control => 1,
@@ -51,8 +51,7 @@ impl DomainArea {
 
     /// Where a vCPU has a page, or would have.
     pub fn vcpu_page(&self, vcpu: u32, page: VcpuPage) -> VirtAddr {
-        let pages = u64::from(vcpu) * self.layout.vcpu_pages + page.number();
-        bytes(self.layout.vcpus, pages * PAGE_BYTES)
+        self.layout.vcpu_page(vcpu, page)
     }
 
     /// Makes the pages of the next vCPU, of zeroes, whose guest's tables begin at `root`; returns its number.

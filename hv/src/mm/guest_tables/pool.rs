@@ -19,11 +19,11 @@ use crate::mm::frames::{Order, READ_WRITE};
 use crate::mm::here::Here;
 use crate::mm::mapcache::{Held, Owner, View};
 use crate::mm::vmap::Mapping;
-use chunks::{CHUNKS, Chunk};
+use chunks::{CHUNKS, Chunk, ORDER_MAX};
 use free::FreeTables;
 
 /// Tables that a domain may have.
-pub const TABLES_MAX: u64 = CHUNKS as u64 * Order::BLOCK.frames();
+pub const TABLES_MAX: u64 = CHUNKS as u64 * ORDER_MAX.frames();
 
 /// The pool.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ impl Pool {
 
     /// Gives every chunk back, whatever is used of it.
     pub(super) fn destroy<M: Machine, const SLOTS: usize>(
-        mut self,
+        &mut self,
         here: &mut Here<'_, M, View<'_, M, SLOTS>>,
         stores: &mut Stores<'_>,
     ) {

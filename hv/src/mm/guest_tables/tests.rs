@@ -84,7 +84,7 @@ fn bench<F: HostFormat, G: NestedFormat>(seed: u64, plan: TablesPlan, test: impl
             let tables = rig.cpus[0].idle(|here| GuestTables::<G>::new(here, stores, ID, plan)).expect("plenty");
             let mut bench = Bench { rig, slot, stores, tables };
             test(&mut bench);
-            let Bench { tables, stores, .. } = bench;
+            let Bench { mut tables, stores, .. } = bench;
             rig.cpus[1].idle(|here| tables.destroy(here, stores, |_, _, _| ()));
             assert_eq!((stores.heap.counts(), stores.vmap.live_pages()), baseline);
             assert_eq!(rig.sim.watch.checker().zapped(), 0);

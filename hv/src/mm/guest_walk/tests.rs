@@ -84,7 +84,7 @@ fn guest<F: HostFormat, G: NestedFormat>(seed: u64, plan: TablesPlan, test: impl
         with_area(rig, system, ID, |slot, stores: &mut Stores<'_>| {
             let first = rig.cpus[0].idle(|here| stores.heap.allocate(here, Order::BLOCK, ID.owner, Node(0)));
             let first = first.expect("there is plenty");
-            let tables = rig.cpus[0].idle(|here| {
+            let mut tables = rig.cpus[0].idle(|here| {
                 let mut tables = GuestTables::<G>::new(here, stores, ID, plan).expect("there is plenty");
                 let attributes = GuestAttributes::new(GuestAccess::ReadWriteExecute, Memory::Normal);
                 let all = FrameRange::new(first, PAGES);

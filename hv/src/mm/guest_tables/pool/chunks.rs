@@ -14,6 +14,8 @@ use crate::mm::vmap::Mapping;
 
 /// Chunks of a pool at most.
 pub(crate) const CHUNKS: usize = 32;
+/// The largest chunk: a word has a bit for each of its frames.
+pub(crate) const ORDER_MAX: Order = Order::new(u64::BITS.ilog2() as u8);
 const BUCKETS: usize = 2 * CHUNKS;
 /// A bucket that holds no chunk's number.
 const EMPTY: u8 = u8::MAX;

@@ -109,7 +109,7 @@ fn the_end_tells_every_leaf_of_memory_once_and_after_every_cpu_has_forgotten_it(
                 let plan = TablesPlan { retention, root_level: Level::L1, ..PLAN };
                 let device = paging::GuestAttributes::new(paging::GuestAccess::ReadWrite, paging::Memory::Device);
                 let pieces = [(0, frames(GIB, GIB)), (GIB + 7, frames(9, 3)), (2 * GIB, frames(4 * GIB, 2 * BLOCK))];
-                let tables = rig.cpus[0].idle(|here| {
+                let mut tables = rig.cpus[0].idle(|here| {
                     let mut tables = GuestTables::<Stage2>::new(here, stores, ID, plan).expect("plenty");
                     for (at, to) in pieces {
                         assert_eq!(tables.map(here, stores, page(at), to, super::RAM), Ok(()));
