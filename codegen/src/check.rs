@@ -198,6 +198,7 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     let directmap = file.directmap.as_ref().map(|directmap| heap::policy(checker, &directmap.value));
     let directmap_choice = file.directmap.as_ref().map(|directmap| heap::choice(checker, &directmap.value));
     let heap = heap::heap(checker, file.heap.as_ref());
+    let guest_tables = heap::guest_tables(checker, file.stage2.as_ref());
     let devices = domains::devices(checker, &file.device, &mut claims);
     let domains = domains::domains(checker, file, arch, memory.as_ref(), irq.as_ref());
     let emulator = file.emulator.as_ref().map(|emulator| domains::emulator(checker, &emulator.value, memory.as_ref()));
@@ -222,6 +223,7 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
         directmap: directmap?,
         directmap_choice: directmap_choice?,
         heap,
+        guest_tables,
         domains: domains?,
         devices: devices?,
         emulator,

@@ -356,12 +356,7 @@ fn domain_tables(plan: &Plan) -> Vec<DomainTables> {
         memory: domain.memory.first.address().to_string(),
         size: size(domain.memory.bytes()),
         vcpus: domain.vcpus,
-        tables: format!(
-            "{} at {}, {} bits",
-            size(domain.tables.bytes()),
-            domain.tables.first.address(),
-            domain.ipa_bits
-        ),
+        tables: format!("{} bits, at most {} tables", domain.ipa_bits, domain.tables_limit_frames),
     });
     let blobs = plan.blobs.iter().map(|blob| Blob {
         name: blob.name.clone(),

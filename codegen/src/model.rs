@@ -7,7 +7,7 @@ mod devices;
 mod layout;
 
 pub use devices::{Console, ConsolePlace, GicPages, Irq, Mmio, Timer, Uart, UartRegister, Width};
-pub use layout::{DirectmapPolicy, Extents, Heap, Layout, MappedBy, PolicyChoice, Pools, Retention};
+pub use layout::{DirectmapPolicy, Extents, GuestTables, Heap, Layout, MappedBy, PolicyChoice, Pools, Retention};
 
 use paging::{Frame, FrameRange, Ipa, PhysAddr};
 
@@ -72,6 +72,8 @@ pub struct Board {
     pub directmap_choice: Sourced<PolicyChoice>,
     /// Where the hypervisor's own pages come from.
     pub heap: Heap,
+    /// How guests' tables are reached.
+    pub guest_tables: Sourced<GuestTables>,
     /// Guests, in file order.
     pub domains: Vec<Domain>,
     /// Devices that a domain may own.

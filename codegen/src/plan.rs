@@ -3,6 +3,7 @@
 //! Decides all there is to decide and writes nothing: same board, same plan. Reads no clock, no
 //! environment and no image.
 
+mod domain_area;
 mod domains;
 mod guest;
 mod image;
@@ -24,8 +25,9 @@ use paging::{Frame, FrameRange, PhysAddr, VirtAddr};
 pub use guest::{GuestGic, GuestMap, GuestRange, GuestUart, Passed};
 pub use interval::{Clash, IntervalSet, Owner};
 pub use parts::{
-    Access, AddressRange, Blob, BlobKind, CpuFrames, FixedSlots, Flavour, Hole, Mapping, MemoryWindows, PhysicalRegion,
-    PlannedDomain, PlannedEntry, PlannedSection, PlannedTable, PrivateArea, RootKind, VirtualRegion, Window,
+    Access, AddressRange, Blob, BlobKind, CpuFrames, DomainArea, FixedSlots, Flavour, Hole, Mapping, MemoryWindows,
+    PhysicalRegion, PlannedDomain, PlannedEntry, PlannedSection, PlannedTable, PrivateArea, RootKind, VirtualRegion,
+    Window,
 };
 
 use self::physical::Physical;
@@ -78,6 +80,8 @@ pub struct Plan {
     pub firmware: Window,
     /// The per-CPU private area.
     pub private: PrivateArea,
+    /// What lies behind the domain slot.
+    pub domain_area: DomainArea,
     /// Where the memory system keeps its books.
     pub memory: MemoryWindows,
     /// First byte of the directmap window, where the board may have one.
@@ -111,8 +115,8 @@ fn decide(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
     let mut physical = Physical::new(board);
     let given = domains::place_given(board, &mut physical, &mut refusals);
     let trampoline = image::place_trampoline(board, &mut physical, &mut refusals);
-    let pools = domains::pools(board);
-    let inputs = Inputs { board, flavour, map: &map, trampoline, pools: &pools };
+    let limits = domains::table_limits(board, &mut refusals);
+    let inputs = Inputs { board, flavour, map: &map, trampoline };
     let draft = image::place(&inputs, &mut physical, &mut refusals);
     let places = domains::place_auto(board, given, &mut physical, &mut refusals);
     let guests = domains::guests(board, &mut refusals);
@@ -120,8 +124,8 @@ fn decide(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
     match draft {
         Some(draft) if refusals.is_empty() => {
             let virtual_map = (map, memory);
-            let domains = domains::assemble(board, &places, &draft.pools, guests);
-            Ok(assemble(board, flavour, trampoline, virtual_map, draft, domains, physical))
+            let planned = domains::assemble(board, &places, &limits, guests);
+            Ok(assemble(board, flavour, trampoline, virtual_map, draft, planned, physical))
         }
         _ => Err(refusals),
     }
@@ -157,6 +161,7 @@ fn assemble(
         pmap: map.pmap,
         firmware: map.firmware,
         private: map.private,
+        domain_area: map.domain_area,
         memory,
         directmap: mappings::has_window(board).then_some(map.slots.directmap),
         directmap_ram: mappings::directmap_ram(board, draft.footprint, trampoline),

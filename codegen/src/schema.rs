@@ -72,6 +72,8 @@ pub struct File {
     pub directmap: Option<Written<Directmap>>,
     /// Where the hypervisor's own pages come from.
     pub heap: Option<Written<Heap>>,
+    /// How guests' tables are kept.
+    pub stage2: Option<Written<Stage2>>,
     /// Guests.
     #[serde(default)]
     pub domain: Vec<Written<Domain>>,

@@ -12,11 +12,11 @@ pub const PLATFORM: types::Platform = types::Platform {
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x4020_0000),
     load_from: types::Origin::BaseLine(69),
-    footprint_bytes: 0x4_f000,
+    footprint_bytes: 0x6_5000,
     entry_el: 2,
     entry_el_from: types::Origin::BaseLine(70),
-    turn_on_root: paging::Frame::new(0x4_0224),
-    boot_root: paging::Frame::new(0x4_021c),
+    turn_on_root: paging::Frame::new(0x4_0238),
+    boot_root: paging::Frame::new(0x4_0230),
     trampoline: paging::Frame::new(0x0),
 };
 /// The image, section by section.
@@ -25,37 +25,37 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
         link: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0x1_8000,
+        bytes: 0x2_8000,
         access: types::Access::Execute,
         from: types::Origin::BaseLine(73),
     },
     types::Section {
         name: "rodata",
-        base: paging::PhysAddr::new(0x4021_8000),
-        link: paging::VirtAddr::new(0x0a00_0021_8000),
-        bytes: 0x4000,
+        base: paging::PhysAddr::new(0x4022_8000),
+        link: paging::VirtAddr::new(0x0a00_0022_8000),
+        bytes: 0x8000,
         access: types::Access::Read,
         from: types::Origin::BaseLine(73),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x4021_c000),
-        link: paging::VirtAddr::new(0x0a00_0021_c000),
+        base: paging::PhysAddr::new(0x4023_0000),
+        link: paging::VirtAddr::new(0x0a00_0023_0000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x4022_8000),
-        link: paging::VirtAddr::new(0x0a00_0022_8000),
-        bytes: 0x4000,
+        base: paging::PhysAddr::new(0x4023_c000),
+        link: paging::VirtAddr::new(0x0a00_0023_c000),
+        bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(73),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 37] = [
+pub static REGIONS: [types::Region; 40] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -73,35 +73,35 @@ pub static REGIONS: [types::Region; 37] = [
     types::Region {
         name: "text",
         base: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0x1_8000,
+        bytes: 0x2_8000,
         access: types::Access::Execute,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "rodata",
-        base: paging::VirtAddr::new(0x0a00_0021_8000),
-        bytes: 0x4000,
+        base: paging::VirtAddr::new(0x0a00_0022_8000),
+        bytes: 0x8000,
         access: types::Access::Read,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0x0a00_0021_c000),
+        base: paging::VirtAddr::new(0x0a00_0023_0000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_0022_8000),
-        bytes: 0x4000,
+        base: paging::VirtAddr::new(0x0a00_0023_c000),
+        bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_0022_c000),
-        bytes: 0x1d_4000,
+        base: paging::VirtAddr::new(0x0a00_0024_4000),
+        bytes: 0x1b_c000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -232,10 +232,31 @@ pub static REGIONS: [types::Region; 37] = [
         from: types::Origin::Default,
     },
     types::Region {
-        name: "domain slot",
+        name: "pool window",
         base: paging::VirtAddr::new(0x7f00_0000_0000),
-        bytes: 0x80_0000_0000,
+        bytes: 0x80_0000,
         access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above pool window",
+        base: paging::VirtAddr::new(0x7f00_0080_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "vcpu pages",
+        base: paging::VirtAddr::new(0x7f00_00a0_0000),
+        bytes: 0x80_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above vcpu pages",
+        base: paging::VirtAddr::new(0x7f00_0120_0000),
+        bytes: 0x7f_fee0_0000,
+        access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
@@ -317,7 +338,7 @@ pub static REGIONS: [types::Region; 37] = [
     },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
-pub static PHYS_REGIONS: [types::PhysRegion; 17] = [
+pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
     types::PhysRegion {
         name: "gicd",
         base: paging::PhysAddr::new(0x0800_0000),
@@ -357,56 +378,50 @@ pub static PHYS_REGIONS: [types::PhysRegion; 17] = [
     types::PhysRegion {
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
-        bytes: 0x1_8000,
+        bytes: 0x2_8000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "rodata",
-        base: paging::PhysAddr::new(0x4021_8000),
-        bytes: 0x4000,
+        base: paging::PhysAddr::new(0x4022_8000),
+        bytes: 0x8000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x4021_c000),
+        base: paging::PhysAddr::new(0x4023_0000),
         bytes: 0xc000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x4022_8000),
-        bytes: 0x4000,
+        base: paging::PhysAddr::new(0x4023_c000),
+        bytes: 0x8000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x4022_c000),
+        base: paging::PhysAddr::new(0x4024_4000),
         bytes: 0x1_0000,
         from: types::Origin::BaseLine(74),
     },
     types::PhysRegion {
         name: "scratch",
-        base: paging::PhysAddr::new(0x4023_c000),
+        base: paging::PhysAddr::new(0x4025_4000),
         bytes: 0x4000,
         from: types::Origin::BaseLine(78),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x4024_0000),
+        base: paging::PhysAddr::new(0x4025_8000),
         bytes: 0xc000,
         from: types::Origin::BaseLine(27),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x4024_c000),
+        base: paging::PhysAddr::new(0x4026_4000),
         bytes: 0x1000,
         from: types::Origin::Default,
-    },
-    types::PhysRegion {
-        name: "stage-2 tables of domain payload",
-        base: paging::PhysAddr::new(0x4024_d000),
-        bytes: 0x2000,
-        from: types::Origin::BaseLine(85),
     },
     types::PhysRegion {
         name: "memory of domain payload",
@@ -452,36 +467,36 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x4_021c),
-        private_l1: paging::Frame::new(0x4_0221),
-        private_l2: paging::Frame::new(0x4_0222),
-        private_l3: paging::Frame::new(0x4_0223),
-        stack: paging::Frame::new(0x4_022c),
-        scratch: paging::Frame::new(0x4_023c),
+        root: paging::Frame::new(0x4_0230),
+        private_l1: paging::Frame::new(0x4_0235),
+        private_l2: paging::Frame::new(0x4_0236),
+        private_l3: paging::Frame::new(0x4_0237),
+        stack: paging::Frame::new(0x4_0244),
+        scratch: paging::Frame::new(0x4_0254),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0240),
-        private_l1: paging::Frame::new(0x4_0241),
-        private_l2: paging::Frame::new(0x4_0242),
-        private_l3: paging::Frame::new(0x4_0243),
-        stack: paging::Frame::new(0x4_0230),
-        scratch: paging::Frame::new(0x4_023d),
+        root: paging::Frame::new(0x4_0258),
+        private_l1: paging::Frame::new(0x4_0259),
+        private_l2: paging::Frame::new(0x4_025a),
+        private_l3: paging::Frame::new(0x4_025b),
+        stack: paging::Frame::new(0x4_0248),
+        scratch: paging::Frame::new(0x4_0255),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0244),
-        private_l1: paging::Frame::new(0x4_0245),
-        private_l2: paging::Frame::new(0x4_0246),
-        private_l3: paging::Frame::new(0x4_0247),
-        stack: paging::Frame::new(0x4_0234),
-        scratch: paging::Frame::new(0x4_023e),
+        root: paging::Frame::new(0x4_025c),
+        private_l1: paging::Frame::new(0x4_025d),
+        private_l2: paging::Frame::new(0x4_025e),
+        private_l3: paging::Frame::new(0x4_025f),
+        stack: paging::Frame::new(0x4_024c),
+        scratch: paging::Frame::new(0x4_0256),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0248),
-        private_l1: paging::Frame::new(0x4_0249),
-        private_l2: paging::Frame::new(0x4_024a),
-        private_l3: paging::Frame::new(0x4_024b),
-        stack: paging::Frame::new(0x4_0238),
-        scratch: paging::Frame::new(0x4_023f),
+        root: paging::Frame::new(0x4_0260),
+        private_l1: paging::Frame::new(0x4_0261),
+        private_l2: paging::Frame::new(0x4_0262),
+        private_l3: paging::Frame::new(0x4_0263),
+        stack: paging::Frame::new(0x4_0250),
+        scratch: paging::Frame::new(0x4_0257),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -571,6 +586,15 @@ pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
         from: types::Origin::Default,
     },
 };
+/// What lies behind the domain slot, for every domain.
+pub const DOMAIN_AREA: crate::mm::domain_area::AreaLayout = crate::mm::domain_area::AreaLayout {
+    slot: paging::VirtAddr::new(0x7f00_0000_0000),
+    pool: paging::VirtAddr::new(0x7f00_0000_0000),
+    vcpus: paging::VirtAddr::new(0x7f00_00a0_0000),
+    vcpu_pages: 4,
+};
+/// How guests' tables are reached.
+pub const GUEST_TABLES: crate::mm::guest_tables::Retention = crate::mm::guest_tables::Retention::PoolWindow;
 /// Where the hypervisor's own lines go.
 pub const CONSOLE: types::Console = types::Console {
     kind: "pl011",
@@ -597,7 +621,7 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x4_024c),
+    frame: paging::Frame::new(0x4_0264),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
 /// Files that the loader places, in the manifest's order.
@@ -627,8 +651,7 @@ pub static DOMAINS: [types::Domain; 1] = [
         memory: paging::PhysAddr::new(0x4040_0000),
         memory_bytes: 0x100_0000,
         ipa_bits: 39,
-        tables: paging::Frame::new(0x4_024d),
-        tables_frames: 2,
+        tables_limit_frames: 18,
         kernel: 0,
         initrd: None,
         device_tree: 1,
@@ -713,11 +736,19 @@ const _: () = assert!(
     .scrub.get(), "platforms/qemu-arm64.toml:78: layout.mapcache.slots-per-cpu"
 );
 const _: () = assert!(
+    DOMAIN_AREA.pool.get() + crate ::mm::guest_tables::TABLES_MAX * paging::PAGE_BYTES <=
+    DOMAIN_AREA.vcpus.get(), "platforms/qemu-arm64-gicv2.toml, by default: stage2.tables"
+);
+const _: () = assert!(
     DOMAINS[0].memory.is_aligned_to(0x20_0000) && DOMAINS[0].memory_bytes
     .is_multiple_of(0x20_0000), "platforms/qemu-arm64.toml:87: domain.memory"
 );
 const _: () = assert!(
     DOMAINS[0].memory.get() + DOMAINS[0].memory_bytes <= BOOT.load.get() || BOOT.load
     .get() + BOOT.footprint_bytes <= DOMAINS[0].memory.get(),
+    "platforms/qemu-arm64.toml:87: domain.memory"
+);
+const _: () = assert!(
+    DOMAINS[0].tables_limit_frames <= crate ::mm::guest_tables::TABLES_MAX,
     "platforms/qemu-arm64.toml:87: domain.memory"
 );

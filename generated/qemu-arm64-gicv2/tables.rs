@@ -8,18 +8,18 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x4_021c),
-    Frame::new(0x4_021d),
-    Frame::new(0x4_021e),
-    Frame::new(0x4_021f),
-    Frame::new(0x4_0220),
-    Frame::new(0x4_0221),
-    Frame::new(0x4_0222),
-    Frame::new(0x4_0223),
-    Frame::new(0x4_0224),
-    Frame::new(0x4_0225),
-    Frame::new(0x4_0226),
-    Frame::new(0x4_0227),
+    Frame::new(0x4_0230),
+    Frame::new(0x4_0231),
+    Frame::new(0x4_0232),
+    Frame::new(0x4_0233),
+    Frame::new(0x4_0234),
+    Frame::new(0x4_0235),
+    Frame::new(0x4_0236),
+    Frame::new(0x4_0237),
+    Frame::new(0x4_0238),
+    Frame::new(0x4_0239),
+    Frame::new(0x4_023a),
+    Frame::new(0x4_023b),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -72,38 +72,62 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][21] = El2::leaf(Level::L3, Frame::new(0x4_0215), CODE);
     tables[3][22] = El2::leaf(Level::L3, Frame::new(0x4_0216), CODE);
     tables[3][23] = El2::leaf(Level::L3, Frame::new(0x4_0217), CODE);
-    tables[3][24] = El2::leaf(Level::L3, Frame::new(0x4_0218), CONSTANTS);
-    tables[3][25] = El2::leaf(Level::L3, Frame::new(0x4_0219), CONSTANTS);
-    tables[3][26] = El2::leaf(Level::L3, Frame::new(0x4_021a), CONSTANTS);
-    tables[3][27] = El2::leaf(Level::L3, Frame::new(0x4_021b), CONSTANTS);
-    tables[3][28] = El2::leaf(Level::L3, Frame::new(0x4_021c), DATA);
-    tables[3][29] = El2::leaf(Level::L3, Frame::new(0x4_021d), DATA);
-    tables[3][30] = El2::leaf(Level::L3, Frame::new(0x4_021e), DATA);
-    tables[3][31] = El2::leaf(Level::L3, Frame::new(0x4_021f), DATA);
-    tables[3][32] = El2::leaf(Level::L3, Frame::new(0x4_0220), DATA);
-    tables[3][33] = El2::leaf(Level::L3, Frame::new(0x4_0221), DATA);
-    tables[3][34] = El2::leaf(Level::L3, Frame::new(0x4_0222), DATA);
-    tables[3][35] = El2::leaf(Level::L3, Frame::new(0x4_0223), DATA);
-    tables[3][36] = El2::leaf(Level::L3, Frame::new(0x4_0224), DATA);
-    tables[3][37] = El2::leaf(Level::L3, Frame::new(0x4_0225), DATA);
-    tables[3][38] = El2::leaf(Level::L3, Frame::new(0x4_0226), DATA);
-    tables[3][39] = El2::leaf(Level::L3, Frame::new(0x4_0227), DATA);
-    tables[3][40] = El2::leaf(Level::L3, Frame::new(0x4_0228), DATA);
-    tables[3][41] = El2::leaf(Level::L3, Frame::new(0x4_0229), DATA);
-    tables[3][42] = El2::leaf(Level::L3, Frame::new(0x4_022a), DATA);
-    tables[3][43] = El2::leaf(Level::L3, Frame::new(0x4_022b), DATA);
+    tables[3][24] = El2::leaf(Level::L3, Frame::new(0x4_0218), CODE);
+    tables[3][25] = El2::leaf(Level::L3, Frame::new(0x4_0219), CODE);
+    tables[3][26] = El2::leaf(Level::L3, Frame::new(0x4_021a), CODE);
+    tables[3][27] = El2::leaf(Level::L3, Frame::new(0x4_021b), CODE);
+    tables[3][28] = El2::leaf(Level::L3, Frame::new(0x4_021c), CODE);
+    tables[3][29] = El2::leaf(Level::L3, Frame::new(0x4_021d), CODE);
+    tables[3][30] = El2::leaf(Level::L3, Frame::new(0x4_021e), CODE);
+    tables[3][31] = El2::leaf(Level::L3, Frame::new(0x4_021f), CODE);
+    tables[3][32] = El2::leaf(Level::L3, Frame::new(0x4_0220), CODE);
+    tables[3][33] = El2::leaf(Level::L3, Frame::new(0x4_0221), CODE);
+    tables[3][34] = El2::leaf(Level::L3, Frame::new(0x4_0222), CODE);
+    tables[3][35] = El2::leaf(Level::L3, Frame::new(0x4_0223), CODE);
+    tables[3][36] = El2::leaf(Level::L3, Frame::new(0x4_0224), CODE);
+    tables[3][37] = El2::leaf(Level::L3, Frame::new(0x4_0225), CODE);
+    tables[3][38] = El2::leaf(Level::L3, Frame::new(0x4_0226), CODE);
+    tables[3][39] = El2::leaf(Level::L3, Frame::new(0x4_0227), CODE);
+    tables[3][40] = El2::leaf(Level::L3, Frame::new(0x4_0228), CONSTANTS);
+    tables[3][41] = El2::leaf(Level::L3, Frame::new(0x4_0229), CONSTANTS);
+    tables[3][42] = El2::leaf(Level::L3, Frame::new(0x4_022a), CONSTANTS);
+    tables[3][43] = El2::leaf(Level::L3, Frame::new(0x4_022b), CONSTANTS);
+    tables[3][44] = El2::leaf(Level::L3, Frame::new(0x4_022c), CONSTANTS);
+    tables[3][45] = El2::leaf(Level::L3, Frame::new(0x4_022d), CONSTANTS);
+    tables[3][46] = El2::leaf(Level::L3, Frame::new(0x4_022e), CONSTANTS);
+    tables[3][47] = El2::leaf(Level::L3, Frame::new(0x4_022f), CONSTANTS);
+    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x4_0230), DATA);
+    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x4_0231), DATA);
+    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x4_0232), DATA);
+    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x4_0233), DATA);
+    tables[3][52] = El2::leaf(Level::L3, Frame::new(0x4_0234), DATA);
+    tables[3][53] = El2::leaf(Level::L3, Frame::new(0x4_0235), DATA);
+    tables[3][54] = El2::leaf(Level::L3, Frame::new(0x4_0236), DATA);
+    tables[3][55] = El2::leaf(Level::L3, Frame::new(0x4_0237), DATA);
+    tables[3][56] = El2::leaf(Level::L3, Frame::new(0x4_0238), DATA);
+    tables[3][57] = El2::leaf(Level::L3, Frame::new(0x4_0239), DATA);
+    tables[3][58] = El2::leaf(Level::L3, Frame::new(0x4_023a), DATA);
+    tables[3][59] = El2::leaf(Level::L3, Frame::new(0x4_023b), DATA);
+    tables[3][60] = El2::leaf(Level::L3, Frame::new(0x4_023c), DATA);
+    tables[3][61] = El2::leaf(Level::L3, Frame::new(0x4_023d), DATA);
+    tables[3][62] = El2::leaf(Level::L3, Frame::new(0x4_023e), DATA);
+    tables[3][63] = El2::leaf(Level::L3, Frame::new(0x4_023f), DATA);
+    tables[3][64] = El2::leaf(Level::L3, Frame::new(0x4_0240), DATA);
+    tables[3][65] = El2::leaf(Level::L3, Frame::new(0x4_0241), DATA);
+    tables[3][66] = El2::leaf(Level::L3, Frame::new(0x4_0242), DATA);
+    tables[3][67] = El2::leaf(Level::L3, Frame::new(0x4_0243), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0x9000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_024c), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_0264), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_022c), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_022d), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_022e), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_022f), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_0222), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_0223), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_021c), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_023c), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_0244), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_0245), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_0246), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0247), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_0236), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_0237), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_0230), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_0254), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x4_0200), CODE);

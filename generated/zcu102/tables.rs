@@ -8,18 +8,18 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x21c),
-    Frame::new(0x21d),
-    Frame::new(0x21e),
-    Frame::new(0x21f),
-    Frame::new(0x220),
-    Frame::new(0x221),
-    Frame::new(0x222),
-    Frame::new(0x223),
-    Frame::new(0x224),
-    Frame::new(0x225),
-    Frame::new(0x226),
-    Frame::new(0x227),
+    Frame::new(0x230),
+    Frame::new(0x231),
+    Frame::new(0x232),
+    Frame::new(0x233),
+    Frame::new(0x234),
+    Frame::new(0x235),
+    Frame::new(0x236),
+    Frame::new(0x237),
+    Frame::new(0x238),
+    Frame::new(0x239),
+    Frame::new(0x23a),
+    Frame::new(0x23b),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -72,38 +72,62 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][21] = El2::leaf(Level::L3, Frame::new(0x215), CODE);
     tables[3][22] = El2::leaf(Level::L3, Frame::new(0x216), CODE);
     tables[3][23] = El2::leaf(Level::L3, Frame::new(0x217), CODE);
-    tables[3][24] = El2::leaf(Level::L3, Frame::new(0x218), CONSTANTS);
-    tables[3][25] = El2::leaf(Level::L3, Frame::new(0x219), CONSTANTS);
-    tables[3][26] = El2::leaf(Level::L3, Frame::new(0x21a), CONSTANTS);
-    tables[3][27] = El2::leaf(Level::L3, Frame::new(0x21b), CONSTANTS);
-    tables[3][28] = El2::leaf(Level::L3, Frame::new(0x21c), DATA);
-    tables[3][29] = El2::leaf(Level::L3, Frame::new(0x21d), DATA);
-    tables[3][30] = El2::leaf(Level::L3, Frame::new(0x21e), DATA);
-    tables[3][31] = El2::leaf(Level::L3, Frame::new(0x21f), DATA);
-    tables[3][32] = El2::leaf(Level::L3, Frame::new(0x220), DATA);
-    tables[3][33] = El2::leaf(Level::L3, Frame::new(0x221), DATA);
-    tables[3][34] = El2::leaf(Level::L3, Frame::new(0x222), DATA);
-    tables[3][35] = El2::leaf(Level::L3, Frame::new(0x223), DATA);
-    tables[3][36] = El2::leaf(Level::L3, Frame::new(0x224), DATA);
-    tables[3][37] = El2::leaf(Level::L3, Frame::new(0x225), DATA);
-    tables[3][38] = El2::leaf(Level::L3, Frame::new(0x226), DATA);
-    tables[3][39] = El2::leaf(Level::L3, Frame::new(0x227), DATA);
-    tables[3][40] = El2::leaf(Level::L3, Frame::new(0x228), DATA);
-    tables[3][41] = El2::leaf(Level::L3, Frame::new(0x229), DATA);
-    tables[3][42] = El2::leaf(Level::L3, Frame::new(0x22a), DATA);
-    tables[3][43] = El2::leaf(Level::L3, Frame::new(0x22b), DATA);
+    tables[3][24] = El2::leaf(Level::L3, Frame::new(0x218), CODE);
+    tables[3][25] = El2::leaf(Level::L3, Frame::new(0x219), CODE);
+    tables[3][26] = El2::leaf(Level::L3, Frame::new(0x21a), CODE);
+    tables[3][27] = El2::leaf(Level::L3, Frame::new(0x21b), CODE);
+    tables[3][28] = El2::leaf(Level::L3, Frame::new(0x21c), CODE);
+    tables[3][29] = El2::leaf(Level::L3, Frame::new(0x21d), CODE);
+    tables[3][30] = El2::leaf(Level::L3, Frame::new(0x21e), CODE);
+    tables[3][31] = El2::leaf(Level::L3, Frame::new(0x21f), CODE);
+    tables[3][32] = El2::leaf(Level::L3, Frame::new(0x220), CODE);
+    tables[3][33] = El2::leaf(Level::L3, Frame::new(0x221), CODE);
+    tables[3][34] = El2::leaf(Level::L3, Frame::new(0x222), CODE);
+    tables[3][35] = El2::leaf(Level::L3, Frame::new(0x223), CODE);
+    tables[3][36] = El2::leaf(Level::L3, Frame::new(0x224), CODE);
+    tables[3][37] = El2::leaf(Level::L3, Frame::new(0x225), CODE);
+    tables[3][38] = El2::leaf(Level::L3, Frame::new(0x226), CODE);
+    tables[3][39] = El2::leaf(Level::L3, Frame::new(0x227), CODE);
+    tables[3][40] = El2::leaf(Level::L3, Frame::new(0x228), CONSTANTS);
+    tables[3][41] = El2::leaf(Level::L3, Frame::new(0x229), CONSTANTS);
+    tables[3][42] = El2::leaf(Level::L3, Frame::new(0x22a), CONSTANTS);
+    tables[3][43] = El2::leaf(Level::L3, Frame::new(0x22b), CONSTANTS);
+    tables[3][44] = El2::leaf(Level::L3, Frame::new(0x22c), CONSTANTS);
+    tables[3][45] = El2::leaf(Level::L3, Frame::new(0x22d), CONSTANTS);
+    tables[3][46] = El2::leaf(Level::L3, Frame::new(0x22e), CONSTANTS);
+    tables[3][47] = El2::leaf(Level::L3, Frame::new(0x22f), CONSTANTS);
+    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x230), DATA);
+    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x231), DATA);
+    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x232), DATA);
+    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x233), DATA);
+    tables[3][52] = El2::leaf(Level::L3, Frame::new(0x234), DATA);
+    tables[3][53] = El2::leaf(Level::L3, Frame::new(0x235), DATA);
+    tables[3][54] = El2::leaf(Level::L3, Frame::new(0x236), DATA);
+    tables[3][55] = El2::leaf(Level::L3, Frame::new(0x237), DATA);
+    tables[3][56] = El2::leaf(Level::L3, Frame::new(0x238), DATA);
+    tables[3][57] = El2::leaf(Level::L3, Frame::new(0x239), DATA);
+    tables[3][58] = El2::leaf(Level::L3, Frame::new(0x23a), DATA);
+    tables[3][59] = El2::leaf(Level::L3, Frame::new(0x23b), DATA);
+    tables[3][60] = El2::leaf(Level::L3, Frame::new(0x23c), DATA);
+    tables[3][61] = El2::leaf(Level::L3, Frame::new(0x23d), DATA);
+    tables[3][62] = El2::leaf(Level::L3, Frame::new(0x23e), DATA);
+    tables[3][63] = El2::leaf(Level::L3, Frame::new(0x23f), DATA);
+    tables[3][64] = El2::leaf(Level::L3, Frame::new(0x240), DATA);
+    tables[3][65] = El2::leaf(Level::L3, Frame::new(0x241), DATA);
+    tables[3][66] = El2::leaf(Level::L3, Frame::new(0x242), DATA);
+    tables[3][67] = El2::leaf(Level::L3, Frame::new(0x243), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0xf_f000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x24c), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x264), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x22c), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x22d), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x22e), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x22f), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x222), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x223), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x21c), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x23c), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x244), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x245), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x246), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x247), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x236), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x237), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x230), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x254), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x200), CODE);

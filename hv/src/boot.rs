@@ -23,7 +23,6 @@ pub fn start(handoff: this::Handoff) -> ! {
     let mut memory = mm::system::bring_up(&pmap, decision).unwrap_or_else(|error| stop(&error));
     memory.announce();
     let roots = smp::build_roots(&pmap);
-    let domains = domain::build(&pmap).unwrap_or_else(|error| stop(&error));
     purpose::early(&pmap, &mut memory);
     let retired = pmap.retire();
     say!(
@@ -37,6 +36,7 @@ pub fn start(handoff: this::Handoff) -> ! {
     memory.share(&cache);
     sync::join();
     smp::arrived(CpuIndex::BOOT);
+    let domains = domain::build(&cache).unwrap_or_else(|error| stop(&error));
     smp::start_all(roots, cache).unwrap_or_else(|(cpu, error)| stop(&smp::Missing(cpu, error)));
     purpose::run(domains)
 }

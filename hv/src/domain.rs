@@ -1,21 +1,24 @@
-//! Guests: their memory made ready, their tables built, one run after the other.
+//! Guests: made by the builder, loaded into the domain slot, run one after the other, and taken apart again.
 //!
-//! Holds no pointer into a guest: memory is reached through this CPU's private windows for the length of one step.
+//! Holds no pointer into a guest, and nothing of a vCPU: that lies in its pages behind the domain slot.
 
-use core::convert::Infallible;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use paging::{Frame, FrameRange, GuestAccess, GuestAttributes, Mapper, Memory, PAGE_BYTES, Root, TableSource};
+use arrayvec::ArrayVec;
+use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES};
 
 use crate::arch::this::{self, GuestFormat};
-use crate::board::DOMAINS;
 use crate::board::types::Domain;
-use crate::mm::mapcache::{self, Owner};
-use crate::mm::pmap::{Pmap, TablePool};
+use crate::board::{BLOBS, DOMAIN_AREA, DOMAINS, GUEST_TABLES};
+use crate::mm::domain_area::{DomainId, VcpuPage};
+use crate::mm::frames::{Node, Owner};
+use crate::mm::guest_tables::TablesPlan;
+use crate::mm::mapcache::Ready;
 use crate::{power, say};
 
 pub mod builder;
+pub mod loaded;
 pub mod manifest;
 pub mod world;
 pub mod guests;
@@ -26,13 +29,26 @@ pub mod hypercall;
 #[cfg(test)]
 pub(crate) mod rig;
 pub mod output;
-mod prepare;
+mod spaces;
 
 pub use manifest::ManifestError;
 
-/// Proof that every domain's memory and tables are ready.
+use builder::{BuildError, DomainPlan, IMAGES, Image, Part};
+use manifest::Manifest;
+use spaces::{Destroyed, Made};
+
+/// Proof that every domain is ready.
 #[derive(Debug)]
 pub struct Domains(());
+
+/// Why a domain of the plan is not ready.
+#[derive(Debug)]
+pub enum DomainError {
+    /// The blobs in RAM are not the ones that were built.
+    Manifest(ManifestError),
+    /// It could not be made.
+    Build(&'static Domain, BuildError<GuestFormat>),
+}
 
 /// How a domain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,22 +65,80 @@ pub enum End {
     Unsupported,
 }
 
+/// Where a vCPU begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Whose it is.
+    pub domain: &'static Domain,
+    /// The root of the domain's tables.
+    pub root: Frame,
+    /// Its first instruction.
+    pub entry: Ipa,
+    /// What it is told there: where the device tree lies.
+    pub argument: u64,
+}
+
 /// The next domain to run.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether a domain ended otherwise than by switching itself off.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Checks the blobs, scrubs the rest of each domain's memory and builds its tables.
-pub fn build(pmap: &Pmap) -> Result<Domains, ManifestError> {
+/// Makes every domain of the plan; its images lie where the plan put them.
+///
+/// # Errors
+/// Those before the one that is named stay.
+pub fn build(_cache: &Ready) -> Result<Domains, DomainError> {
     if !DOMAINS.is_empty() {
-        let manifest = manifest::read()?;
+        let manifest = manifest::read().map_err(DomainError::Manifest)?;
         for domain in &DOMAINS {
-            prepare::memory(domain, &manifest)?;
-            map(domain, pmap);
+            make(domain, &manifest)?;
         }
     }
     Ok(Domains(()))
+}
+
+fn make(domain: &'static Domain, manifest: &Manifest) -> Result<(), DomainError> {
+    let before = this::cpu::ticks();
+    let memory = FrameRange::new(Frame::containing(domain.memory), domain.memory_bytes / PAGE_BYTES);
+    let blobs = [Some(domain.kernel), domain.initrd, Some(domain.device_tree)];
+    let image = |blob: usize| {
+        let (planned, record) = (&BLOBS[blob], &manifest[blob]);
+        Image { first: Frame::containing(planned.base), bytes: record.bytes, at: planned.ipa }
+    };
+    let images: ArrayVec<_, IMAGES> = blobs.into_iter().flatten().map(image).collect();
+    let plan = DomainPlan {
+        id: id(domain),
+        layout: DOMAIN_AREA,
+        tables: TablesPlan {
+            root_level: this::guest::root_level(domain),
+            largest_leaf: Level::L1,
+            retention: GUEST_TABLES,
+            limit_frames: domain.tables_limit_frames,
+        },
+        vcpus: domain.vcpus,
+        memory: &[Part::Planned { at: domain.ipa, frames: memory }],
+        images: &images,
+    };
+    let Made { placed, tables } = spaces::make(domain, &plan).map_err(|error| DomainError::Build(domain, error))?;
+    if let Some((_, blob)) =
+        placed.iter().zip(blobs.into_iter().flatten()).find(|(placed, blob)| placed.sum != manifest[*blob].sum)
+    {
+        return Err(DomainError::Manifest(ManifestError::Sum { blob: &BLOBS[blob] }));
+    }
+    let ticks = this::cpu::ticks() - before;
+    let Domain { name, ipa, tables_limit_frames, .. } = domain;
+    say!("domain {name}: {ipa} is {memory}, {tables} of {tables_limit_frames} tables, made in {ticks} ticks");
+    Ok(())
+}
+
+fn id(domain: &Domain) -> DomainId {
+    DomainId { vmid: domain.vmid, owner: Owner::domain(number(domain)), node: Node(0) }
+}
+
+/// A domain's place in the board file: VMIDs begin at 1.
+fn number(domain: &Domain) -> usize {
+    usize::from(domain.vmid) - 1
 }
 
 /// Runs them, in file order, then switches the machine off.
@@ -76,23 +150,31 @@ pub fn run(_domains: Domains) -> ! {
     next()
 }
 
-/// The end of the domain that was running.
-pub fn ended(domain: &Domain, end: End) -> ! {
+/// The end of the domain that was running: it is unloaded, and every frame it had goes back.
+pub fn ended(domain: &'static Domain, end: End) -> ! {
     output::flush(domain);
     say!("domain {}: {end}", domain.name);
     if end != End::PoweredOff {
         FAILED.store(true, Ordering::Relaxed);
     }
+    this::stack::wipe();
+    loaded::unload();
+    let Destroyed { free, lost } = spaces::destroy(domain);
+    say!("domain {}: destroyed, {lost} frames lost, {free} free", domain.name);
     next()
 }
 
 fn next() -> ! {
-    let index = NEXT.fetch_add(1, Ordering::Relaxed);
-    if let Some(domain) = DOMAINS.get(index) {
-        loaded(Owner::Domain(domain.vmid));
-        this::guest::run(index, domain)
+    if let Some(domain) = DOMAINS.get(NEXT.fetch_add(1, Ordering::Relaxed)) {
+        loaded::load(spaces::slot(domain)).expect("a domain that was made and not destroyed can be loaded");
+        let start = Start {
+            domain,
+            root: spaces::root(domain),
+            entry: BLOBS[domain.kernel].ipa,
+            argument: BLOBS[domain.device_tree].ipa.get(),
+        };
+        this::guest::run(DOMAIN_AREA.vcpu_page(0, VcpuPage::Registers), &start)
     }
-    loaded(Owner::Nobody);
     if FAILED.load(Ordering::Relaxed) {
         say!("not every domain switched itself off; powering off");
     } else {
@@ -101,30 +183,15 @@ fn next() -> ! {
     power::off()
 }
 
-/// The map cache forgets the domain before, and serves this one; the stack forgets what was done for it. The domain slot
-/// itself stays empty.
-fn loaded(owner: Owner) {
-    this::stack::wipe();
-    let Ok(()) = mapcache::here().switch(owner, || Ok::<(), Infallible>(()));
-}
-
-/// The frame of a domain's root table: the first of its planned tables.
-pub fn root(domain: &Domain) -> Root {
-    Root::new(domain.tables, this::guest::root_level(domain))
-}
-
-fn map(domain: &'static Domain, pmap: &Pmap) {
-    let planned = FrameRange::new(domain.tables, u64::from(domain.tables_frames));
-    let mut pool = TablePool::new(pmap, planned);
-    let first = pool.allocate();
-    assert!(first == Some(domain.tables), "the plan gives each domain a root");
-    let memory = FrameRange::new(Frame::containing(domain.memory), domain.memory_bytes / PAGE_BYTES);
-    let attributes = GuestAttributes::new(GuestAccess::ReadWriteExecute, Memory::Normal);
-    Mapper::<GuestFormat>::new(root(domain))
-        .map(&mut &*pmap, &mut pool, domain.ipa, memory, attributes)
-        .expect("the planner counted the tables of a range it checked");
-    let used = planned.frames - pool.left();
-    say!("domain {}: {} is {memory}, {used} of {} tables", domain.name, domain.ipa, planned.frames);
+impl fmt::Display for DomainError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest(error) => error.fmt(out),
+            Self::Build(domain, error) => {
+                write!(out, "domain {} ({}): {error}", domain.name, crate::board::Place(domain.from))
+            }
+        }
+    }
 }
 
 impl fmt::Display for End {

@@ -1,10 +1,10 @@
-//! `[directmap]`, `[heap]`: which RAM is mapped when, and where the hypervisor's own pages come from.
+//! `[directmap]`, `[heap]`, `[stage2]`: which RAM is mapped when, and where the hypervisor's own pages come from.
 //!
 //! Places nothing: whether there is so much RAM is the planner's question.
 
 use super::{Checker, layout};
-use crate::model::{self, DirectmapPolicy, MappedBy, Origin, PolicyChoice, Pools, Sourced};
-use crate::schema::{Directmap, Heap, MappedByWord, PolicyWord, PoolsWord, Written};
+use crate::model::{self, DirectmapPolicy, GuestTables, MappedBy, Origin, PolicyChoice, Pools, Sourced};
+use crate::schema::{Directmap, Heap, MappedByWord, PolicyWord, PoolsWord, Stage2, TablesWord, Written};
 
 /// Checks `directmap.policy`.
 pub(super) fn policy(checker: &Checker, table: &Directmap) -> Sourced<DirectmapPolicy> {
@@ -65,6 +65,19 @@ fn mapped_by(checker: &Checker, heap: &Heap) -> Sourced<MappedBy> {
     let value = match written.value {
         MappedByWord::Page => MappedBy::Page,
         MappedByWord::Block => MappedBy::Block,
+    };
+    Sourced { value, from: checker.origin(written.span) }
+}
+
+/// Checks `[stage2]`.
+pub(super) fn guest_tables(checker: &Checker, table: Option<&Written<Stage2>>) -> Sourced<GuestTables> {
+    let Some(written) = table.and_then(|table| table.value.tables.as_ref()) else {
+        return Sourced { value: GuestTables::PoolWindow, from: Origin::Default };
+    };
+    let value = match written.value {
+        TablesWord::Mapcache => GuestTables::MapCache,
+        TablesWord::Resident => GuestTables::Resident,
+        TablesWord::PoolWindow => GuestTables::PoolWindow,
     };
     Sourced { value, from: checker.origin(written.span) }
 }

@@ -84,4 +84,9 @@ codes! {
     "Its interrupt controller, consoles and grant table appear beside its memory and beside devices passed through, above 128 MiB and below the end of what its stage 2 translates."
     "[memory]\npa-bits-min = 32\n\n[[domain]]\nmemory = { base = 0x800_0000, size = \"3968 MiB\" }"
     "memory = { base = 0x4000_0000, size = \"3 GiB\" }"
+
+    E0608 Error "a domain's tables are more than its pool can hold"
+    "The tables that translate a domain's memory are frames of its pool: 2048 of them, 8 MiB. A table serves 1 GiB of memory in blocks of 2 MiB, and one more each 512 GiB."
+    "[[domain]]\nmemory = { base = 0x4000_0000, size = \"2 TiB\" }"
+    "[[domain]]\nmemory = { base = 0x4000_0000, size = \"1 TiB\" }"
 }

@@ -1,4 +1,4 @@
-//! `[layout]`, `[directmap]`, `[heap]`: the hypervisor's own memory.
+//! `[layout]`, `[directmap]`, `[heap]`, `[stage2]`: the hypervisor's own memory.
 //!
 //! Sizes and choices; places are the planner's.
 
@@ -118,4 +118,15 @@ pub enum MappedBy {
     Page,
     /// By 2 MiB blocks.
     Block,
+}
+
+/// `stage2.tables`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestTables {
+    /// Mapped while touched.
+    MapCache,
+    /// Mapped for good.
+    Resident,
+    /// Mapped while their domain is loaded.
+    PoolWindow,
 }

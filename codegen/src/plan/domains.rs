@@ -1,9 +1,10 @@
-//! Domains: how many bits and tables their stage 2 takes, where their memory and files lie.
+//! Domains: how many bits their stage 2 translates and how many tables it may take, where their memory and files lie.
 //!
 //! Never places two domains' memory in one range, nor any of it where the hypervisor is.
 
 use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES, PhysAddr, Stage2};
 
+use super::domain_area::{POOL_CHUNKS, POOL_FRAMES};
 use super::guest::{self, GuestMap};
 use super::interval::Owner;
 use super::parts::{Blob, BlobKind, Hole, PlannedDomain};
@@ -23,17 +24,19 @@ pub(crate) const DEVICE_TREE_BYTES: u64 = 64 << 10;
 /// What stage-2 leaves map, and so the alignment of a domain's memory.
 const BLOCK_BYTES: u64 = Level::L2.entry_bytes();
 
+/// Tables that a domain may have beside those of its memory and its devices: for pages that are mapped singly.
+const TABLES_BESIDE: u64 = 8;
+
 /// How a domain's stage 2 is shaped.
 #[derive(Clone, Copy)]
-pub(super) struct Stage2Shape {
-    pub(super) ipa_bits: u8,
-    pub(super) frames: u64,
+struct Stage2Shape {
+    ipa_bits: u8,
+    root: Level,
 }
 
 impl Stage2Shape {
-    /// Bits: what one level-1 root translates, or what the machine has, or what the memory needs. Frames: the
-    /// root and every table on the way to a 2 MiB block of the memory.
-    pub(super) fn of(board: &Board, domain: &Domain) -> Stage2Shape {
+    /// What one level-1 root translates, or what the machine has, or what the memory needs.
+    fn of(board: &Board, domain: &Domain) -> Stage2Shape {
         let last = domain.ipa.get().saturating_add(domain.memory_bytes.saturating_sub(1));
         // Devices passed through appear at their own addresses.
         let devices = domain.devices.iter().flat_map(|index| &board.devices[*index].mmio);
@@ -47,13 +50,28 @@ impl Stage2Shape {
                 (bits, Stage2::start_level(bits))
             }
         };
-        let touched = |level: Level| last / level.entry_bytes() - domain.ipa.get() / level.entry_bytes() + 1;
-        let frames = match root {
-            Level::L0 => 1 + touched(Level::L0) + touched(Level::L1),
-            Level::L1 => 1 + touched(Level::L1),
-            Level::L2 | Level::L3 => 1,
-        };
-        Stage2Shape { ipa_bits, frames }
+        Stage2Shape { ipa_bits, root }
+    }
+
+    /// Tables below the root on the way to each entry at `leaf` of a range.
+    fn tables(self, ipa: u64, bytes: u64, leaf: Level) -> u64 {
+        let last = ipa.saturating_add(bytes.saturating_sub(1));
+        let above = Level::ALL.into_iter().filter(|level| *level >= self.root && *level < leaf);
+        above.map(|level| last / level.entry_bytes() - ipa / level.entry_bytes() + 1).sum()
+    }
+
+    /// Frames of tables that a domain may have: as many as it takes to map all of it by pages, or what a pool holds; whole
+    /// chunks of the pool. `None` where not even its memory, by the largest leaves, fits a pool.
+    fn limit_frames(self, board: &Board, domain: &Domain) -> Option<u64> {
+        let (ipa, bytes) = (domain.ipa.get(), domain.memory_bytes);
+        if 1 + self.tables(ipa, bytes, Level::L2) > POOL_FRAMES {
+            return None;
+        }
+        let devices = domain.devices.iter().flat_map(|index| &board.devices[*index].mmio);
+        let devices: u64 = devices.map(|mmio| self.tables(mmio.base.get(), mmio.bytes, Level::L3)).sum();
+        let all = 1 + self.tables(ipa, bytes, Level::L3) + devices + TABLES_BESIDE;
+        let chunk = all.div_ceil(POOL_CHUNKS).next_power_of_two();
+        Some(all.next_multiple_of(chunk).min(POOL_FRAMES))
     }
 }
 
@@ -67,9 +85,21 @@ pub(super) fn holes(board: &Board) -> Vec<Hole> {
     trusted.map(hole).collect()
 }
 
-/// Frames of stage-2 tables of each domain.
-pub(super) fn pools(board: &Board) -> Vec<u64> {
-    board.domains.iter().map(|domain| Stage2Shape::of(board, domain).frames).collect()
+/// Frames of tables that each domain may have.
+pub(super) fn table_limits(board: &Board, refusals: &mut Vec<Refusal>) -> Vec<u64> {
+    let limit = |domain: &Domain| {
+        Stage2Shape::of(board, domain).limit_frames(board, domain).unwrap_or_else(|| {
+            let message = format!(
+                "the tables of the {} of domain {} are more than the {POOL_FRAMES} that one domain may have",
+                human_bytes(domain.memory_bytes),
+                domain.name
+            );
+            let refusal = Refusal::new(&codes::E0608, message, domain.memory_from, "memory");
+            refusals.push(refusal.help("give it at most 1 TiB"));
+            POOL_FRAMES
+        })
+    };
+    board.domains.iter().map(limit).collect()
 }
 
 /// What each domain sees besides its memory.
@@ -150,13 +180,13 @@ fn hole(domain: &Domain, physical: &Physical<'_>) -> Option<PhysAddr> {
 pub(super) fn assemble(
     board: &Board,
     places: &[PhysAddr],
-    pools: &[FrameRange],
+    limits: &[u64],
     guests: Vec<GuestMap>,
 ) -> (Vec<PlannedDomain>, Vec<Blob>) {
     let mut blobs = Vec::new();
     let mut domains = Vec::new();
-    let rows = board.domains.iter().zip(places).zip(pools).zip(guests);
-    for (number, (((domain, base), tables), map)) in rows.enumerate() {
+    let rows = board.domains.iter().zip(places).zip(limits).zip(guests);
+    for (number, (((domain, base), limit), map)) in rows.enumerate() {
         let mut blob = |suffix: &str, offset: u64, max_bytes, kind, from| {
             blobs.push(Blob {
                 name: format!("{}.{suffix}", domain.name),
@@ -184,7 +214,7 @@ pub(super) fn assemble(
             ipa: domain.ipa,
             memory: FrameRange::new(Frame::containing(*base), domain.memory_bytes / PAGE_BYTES),
             ipa_bits: Stage2Shape::of(board, domain).ipa_bits,
-            tables: *tables,
+            tables_limit_frames: *limit,
             kernel,
             initrd,
             device_tree,

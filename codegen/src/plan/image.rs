@@ -203,10 +203,6 @@ fn claim(inputs: &Inputs<'_>, draft: &Draft, physical: &mut Physical<'_>) -> Res
     for (name, frames, from) in parts {
         physical.claim(addresses(frames), Owner::new(name, from), &codes::E0501)?;
     }
-    for (domain, frames) in inputs.board.domains.iter().zip(&draft.pools) {
-        let owner = Owner::new(format!("stage-2 tables of domain {}", domain.name), domain.from);
-        physical.claim(addresses(*frames), owner, &codes::E0501)?;
-    }
     Ok(())
 }
 

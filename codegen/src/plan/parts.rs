@@ -230,6 +230,23 @@ pub struct MemoryWindows {
     pub heap: Option<AddressRange>,
 }
 
+/// Where the parts of the loaded domain's area lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DomainArea {
+    /// First byte that the slot's root entry spans.
+    pub slot: VirtAddr,
+    /// The window onto the domain's tables.
+    pub pool: VirtAddr,
+    /// Its length.
+    pub pool_bytes: u64,
+    /// vCPU 0's pages.
+    pub vcpus: VirtAddr,
+    /// Length of all vCPUs' pages.
+    pub vcpus_bytes: u64,
+    /// Pages from one vCPU to the next.
+    pub vcpu_pages: u64,
+}
+
 /// What the static fixmap slots show, first register included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FixedSlots {
@@ -299,8 +316,8 @@ pub struct PlannedDomain {
     pub memory: FrameRange,
     /// Bits of guest-physical address that stage 2 translates.
     pub ipa_bits: u8,
-    /// Frames of stage-2 tables; the first is the root.
-    pub tables: FrameRange,
+    /// Frames of stage-2 tables that it may have.
+    pub tables_limit_frames: u64,
     /// Index of the kernel in [`Plan::blobs`].
     pub kernel: usize,
     /// Index of the initial RAM disk in [`Plan::blobs`].

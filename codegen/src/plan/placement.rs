@@ -1,6 +1,6 @@
 //! The image and what is planned behind it: sizes for any load address, then the load address.
 //!
-//! Decides nothing about domains' memory, only how many frames their tables take.
+//! Decides nothing about domains.
 
 use paging::{Frame, FrameRange, Level, PAGE_BYTES, PhysAddr, VirtAddr};
 
@@ -19,8 +19,6 @@ pub(super) struct Inputs<'a> {
     pub(super) flavour: Flavour,
     pub(super) map: &'a VirtualMap,
     pub(super) trampoline: Option<Frame>,
-    /// Frames of stage-2 tables, for each domain.
-    pub(super) pools: &'a [u64],
 }
 
 /// Everything that follows from a load address.
@@ -32,7 +30,6 @@ pub(super) struct Draft {
     pub(super) scratch: FrameRange,
     pub(super) secondary_tables: FrameRange,
     pub(super) manifest: Frame,
-    pub(super) pools: Vec<FrameRange>,
     pub(super) footprint: FrameRange,
     pub(super) mappings: Vec<Mapping>,
     pub(super) tables: Vec<PlannedTable>,
@@ -76,8 +73,7 @@ impl Inputs<'_> {
         let stacks = cpus * self.board.layout.stack_bytes.value;
         let own_tables = cpus.saturating_sub(1) * CPU_TABLE_FRAMES;
         let scratch = cpus * self.map.private.scratch_bytes;
-        let pools = self.pools.iter().sum::<u64>();
-        (self.image_bytes(tables) / PAGE_BYTES) + (stacks + scratch) / PAGE_BYTES + own_tables + 1 + pools
+        (self.image_bytes(tables) / PAGE_BYTES) + (stacks + scratch) / PAGE_BYTES + own_tables + 1
     }
 
     /// Whether an identity page at `frame` would need the top-level entry of the image window.
@@ -125,7 +121,6 @@ impl Inputs<'_> {
         let scratch = cursor.take(cpus * self.map.private.scratch_bytes / PAGE_BYTES);
         let secondary_tables = cursor.take(cpus.saturating_sub(1) * CPU_TABLE_FRAMES);
         let manifest = cursor.take(1).first;
-        let pools = self.pools.iter().map(|frames| cursor.take(*frames)).collect();
         let footprint = FrameRange::between(Frame::containing(load), cursor.0);
         let cpu_frames = self.cpu_frames(table_frame, [stacks, scratch], secondary_tables);
         let mappings = Placed {
@@ -147,19 +142,7 @@ impl Inputs<'_> {
             mappings: &mappings,
         })
         .expect("windows are disjoint, the load address is one that entries can hold");
-        Draft {
-            load,
-            sections,
-            cpu_frames,
-            stacks,
-            scratch,
-            secondary_tables,
-            manifest,
-            pools,
-            footprint,
-            mappings,
-            tables,
-        }
+        Draft { load, sections, cpu_frames, stacks, scratch, secondary_tables, manifest, footprint, mappings, tables }
     }
 
     /// Text, rodata, tables and data, one behind the other from `load` and from the image window's start.

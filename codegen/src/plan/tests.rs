@@ -183,15 +183,16 @@ impl TableSource for Counter {
 }
 
 #[test]
-fn stage_2_pools_are_what_the_mapper_takes() {
+fn a_domain_may_have_the_tables_that_map_it_by_pages() {
+    // Tables beside the memory's, and what makes whole chunks.
     let cases = [
-        (0x4000_0000, 16 << 20, 40),
-        (0x3fe0_0000, 4 << 20, 40),
-        (0x0, 5 << 30, 40),
-        (0x8000_0000, (3 << 30) + (2 << 20), 36),
-        (0x7f_ffe0_0000, 4 << 20, 44),
+        (0x4000_0000, 16 << 20, 40, 8),
+        (0x3fe0_0000, 4 << 20, 40, 8),
+        (0x0, 3 << 30, 40, 8 + 52),
+        (0x8000_0000, (1 << 30) + (2 << 20), 36, 8 + 20),
+        (0x7f_ffe0_0000, 4 << 20, 44, 8),
     ];
-    for (ipa, bytes, pa_bits) in cases {
+    for (ipa, bytes, pa_bits, beside) in cases {
         let mut board = arm64();
         board.memory.pa_bits.value = pa_bits;
         board.memory.banks = vec![bank(0x4000_0000, 8 << 30)];
@@ -205,10 +206,10 @@ fn stage_2_pools_are_what_the_mapper_takes() {
         let root = Root::new(Frame::new(1), Stage2::start_level(planned.ipa_bits));
         let attributes = GuestAttributes::new(GuestAccess::ReadWriteExecute, Memory::Normal);
         Mapper::<Stage2>::new(root)
-            .with_largest_leaf(Level::L2)
+            .with_largest_leaf(Level::L3)
             .map(&mut ZeroFilled(&mut tables), &mut source, planned.ipa, planned.memory, attributes)
             .expect("the memory fits");
-        assert_eq!(planned.tables.frames, source.0, "{ipa:#x} {bytes:#x} {pa_bits}");
+        assert_eq!(planned.tables_limit_frames, source.0 + beside, "{ipa:#x} {bytes:#x} {pa_bits}");
     }
 }
 

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use paging::{Level, PAGE_BYTES, VirtAddr};
 
+use super::domain_area;
 use super::interval::{IntervalSet, Owner};
 use super::mappings::directmap_slots;
 use super::memory_windows;
-use super::parts::{Access, FixedSlots, MemoryWindows, PlannedSection, PrivateArea, VirtualRegion, Window};
+use super::parts::{Access, DomainArea, FixedSlots, MemoryWindows, PlannedSection, PrivateArea, VirtualRegion, Window};
 use super::refusal::Refusal;
 use super::tables::index;
 use crate::codes;
@@ -73,6 +74,8 @@ pub(super) struct VirtualMap {
     pub(super) fixmap_free: u32,
     /// Private area.
     pub(super) private: PrivateArea,
+    /// What lies behind the domain slot.
+    pub(super) domain_area: DomainArea,
 }
 
 /// A page of the shared or private window, in bytes from its start.
@@ -99,6 +102,7 @@ impl VirtualMap {
         let (fixed, fixmap_free) = fixed_slots(board, windows);
         VirtualMap {
             private: private_area(board, &slots),
+            domain_area: domain_area::place(&slots),
             fixmap: window(0, layout.fixmap_slots.value, layout.fixmap_slots.from),
             pmap: window(pmap_first, layout.pmap_slots.value, layout.pmap_slots.from),
             firmware: window(firmware_first, layout.firmware_slots.value, layout.firmware_slots.from),
@@ -203,16 +207,15 @@ pub(super) fn regions(
     list.extend(map.shared_regions(board));
     list.extend(map.private_regions(board));
     list.extend(memory_windows::regions(memory));
-    let slot = |name: &str, base, from| VirtualRegion {
-        name: name.into(),
+    list.extend(domain_area::regions(board, &map.domain_area));
+    let directmap = directmap_slots(board, map).into_iter();
+    list.extend(directmap.map(|base| VirtualRegion {
+        name: "directmap".into(),
         base,
         bytes: Level::L0.entry_bytes(),
         access: Access::Window,
-        from,
-    };
-    list.push(slot("domain slot", map.slots.domain, Origin::Default));
-    let directmap = directmap_slots(board, map).into_iter();
-    list.extend(directmap.map(|base| slot("directmap", base, board.directmap.from)));
+        from: board.directmap.from,
+    }));
     list.retain(|region| region.bytes > 0);
     disjoint(list)
 }

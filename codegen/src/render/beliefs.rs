@@ -74,14 +74,21 @@ fn windows(plan: &Plan) -> Vec<TokenStream> {
             layout.mapcache_slots.from,
             "layout.mapcache.slots-per-cpu",
         ),
+        (
+            quote!(
+                DOMAIN_AREA.pool.get() + crate::mm::guest_tables::TABLES_MAX * paging::PAGE_BYTES
+                    <= DOMAIN_AREA.vcpus.get()
+            ),
+            plan.board.guest_tables.from,
+            "stage2.tables",
+        ),
     ];
     rows.into_iter().map(|(condition, from, key)| belief(plan, condition, from, key)).collect()
 }
 
 /// Memory of domains is made of blocks and lies outside the footprint.
 fn domains(plan: &Plan) -> Vec<TokenStream> {
-    let domains = plan.domains.iter().zip(&plan.board.domains).enumerate();
-    let rows = domains.flat_map(|(number, (_, domain))| {
+    let rows = plan.board.domains.iter().enumerate().flat_map(|(number, domain)| {
         let number = count(number as u64);
         let aligned = quote! {
             DOMAINS[#number].memory.is_aligned_to(0x20_0000) && DOMAINS[#number].memory_bytes.is_multiple_of(0x20_0000)
@@ -90,8 +97,9 @@ fn domains(plan: &Plan) -> Vec<TokenStream> {
             DOMAINS[#number].memory.get() + DOMAINS[#number].memory_bytes <= BOOT.load.get()
                 || BOOT.load.get() + BOOT.footprint_bytes <= DOMAINS[#number].memory.get()
         };
+        let limited = quote!(DOMAINS[#number].tables_limit_frames <= crate::mm::guest_tables::TABLES_MAX);
         let from: Origin = domain.memory_from;
-        [belief(plan, aligned, from, "domain.memory"), belief(plan, apart, from, "domain.memory")]
+        [aligned, apart, limited].map(|condition| belief(plan, condition, from, "domain.memory"))
     });
     rows.collect()
 }

@@ -295,7 +295,7 @@ fn domains(plan: &Plan) -> TokenStream {
         let (name, vmid, vcpus) = (&domain.name, count(domain.vmid), count(domain.vcpus));
         let (ipa, memory) = (guest_physical(domain.ipa), physical(domain.memory.first.address()));
         let (bytes, ipa_bits) = (hex(domain.memory.bytes()), count(domain.ipa_bits));
-        let (tables, frames) = (frame(domain.tables.first), count(domain.tables.frames));
+        let limit = count(domain.tables_limit_frames);
         let (kernel, tree) = (count(domain.kernel as u64), count(domain.device_tree as u64));
         let console = match domain.console {
             GuestConsole::Hypercall => quote!(types::GuestConsole::Hypercall),
@@ -313,7 +313,7 @@ fn domains(plan: &Plan) -> TokenStream {
         let (map, from) = (guest::tokens(&domain.map), origin(domain.from));
         quote!(types::Domain {
             name: #name, vmid: #vmid, vcpus: #vcpus, ipa: #ipa, memory: #memory, memory_bytes: #bytes,
-            ipa_bits: #ipa_bits, tables: #tables, tables_frames: #frames, kernel: #kernel, initrd: #initrd,
+            ipa_bits: #ipa_bits, tables_limit_frames: #limit, kernel: #kernel, initrd: #initrd,
             device_tree: #tree, console: #console, map: #map, from: #from,
         })
     });

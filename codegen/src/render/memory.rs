@@ -1,4 +1,4 @@
-//! `layout.rs`, the memory system's part: directmap policy, heap, windows for books and maps.
+//! `layout.rs`, the memory system's part: directmap policy, heap, guests' tables, windows for books and maps.
 //!
 //! The policy's type is named here, so that an image has no code of a policy that it cannot have.
 
@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::rust::{count, hex, origin, physical, virtual_address};
-use crate::model::{DirectmapPolicy, MappedBy, PolicyChoice, Pools, Retention};
+use crate::model::{DirectmapPolicy, GuestTables, MappedBy, PolicyChoice, Pools, Retention};
 use crate::plan::{AddressRange, Plan};
 
 /// All of it.
@@ -14,7 +14,8 @@ pub(super) fn tokens(plan: &Plan) -> TokenStream {
     let directmap = directmap(plan);
     let heap = heap(plan);
     let windows = windows(plan);
-    quote!(#directmap #heap #windows)
+    let domain_area = domain_area(plan);
+    quote!(#directmap #heap #windows #domain_area)
 }
 
 fn directmap(plan: &Plan) -> TokenStream {
@@ -104,5 +105,27 @@ fn windows(plan: &Plan) -> TokenStream {
             vmap: #vmap,
             heap: #heap,
         };
+    }
+}
+
+fn domain_area(plan: &Plan) -> TokenStream {
+    let area = &plan.domain_area;
+    let (slot, pool, vcpus) = (virtual_address(area.slot), virtual_address(area.pool), virtual_address(area.vcpus));
+    let pages = count(area.vcpu_pages);
+    let tables = match plan.board.guest_tables.value {
+        GuestTables::MapCache => quote!(Retention::MapCache),
+        GuestTables::Resident => quote!(Retention::Resident),
+        GuestTables::PoolWindow => quote!(Retention::PoolWindow),
+    };
+    quote! {
+        #[doc = " What lies behind the domain slot, for every domain."]
+        pub const DOMAIN_AREA: crate::mm::domain_area::AreaLayout = crate::mm::domain_area::AreaLayout {
+            slot: #slot,
+            pool: #pool,
+            vcpus: #vcpus,
+            vcpu_pages: #pages,
+        };
+        #[doc = " How guests' tables are reached."]
+        pub const GUEST_TABLES: crate::mm::guest_tables::Retention = crate::mm::guest_tables::#tables;
     }
 }

@@ -1,4 +1,4 @@
-//! `[layout]`, `[directmap]`, `[heap]`: the hypervisor's own memory.
+//! `[layout]`, `[directmap]`, `[heap]`, `[stage2]`: the hypervisor's own memory, and how it reaches guests' tables.
 //!
 //! Never the places that the planner chooses.
 
@@ -253,4 +253,26 @@ pub enum MappedByWord {
     Page,
     /// The pool as one block while a page of it is allocated: faster walks, and its free pages are mapped too.
     Block,
+}
+
+/// `[stage2]`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Stage2 {
+    /// How the hypervisor reaches the tables that translate a guest's memory.
+    ///
+    /// unit: word; default: "pool-window"
+    pub tables: Option<Written<TablesWord>>,
+}
+
+/// Words of `stage2.tables`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TablesWord {
+    /// The map cache maps a table whenever it is touched.
+    Mapcache,
+    /// Every table is mapped for good: fastest, and the layout of all guests' memory can be read always.
+    Resident,
+    /// Every table of a domain is mapped while a processor has that domain loaded.
+    PoolWindow,
 }

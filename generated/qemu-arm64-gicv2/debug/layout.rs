@@ -12,11 +12,11 @@ pub const PLATFORM: types::Platform = types::Platform {
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x4020_0000),
     load_from: types::Origin::BaseLine(69),
-    footprint_bytes: 0x9_f000,
+    footprint_bytes: 0xe_d000,
     entry_el: 2,
     entry_el_from: types::Origin::BaseLine(70),
-    turn_on_root: paging::Frame::new(0x4_0270),
-    boot_root: paging::Frame::new(0x4_0268),
+    turn_on_root: paging::Frame::new(0x4_02b8),
+    boot_root: paging::Frame::new(0x4_02b0),
     trampoline: paging::Frame::new(0x0),
 };
 /// The image, section by section.
@@ -25,37 +25,37 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
         link: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0x6_0000,
+        bytes: 0xa_0000,
         access: types::Access::Execute,
         from: types::Origin::BaseLine(73),
     },
     types::Section {
         name: "rodata",
-        base: paging::PhysAddr::new(0x4026_0000),
-        link: paging::VirtAddr::new(0x0a00_0026_0000),
-        bytes: 0x8000,
+        base: paging::PhysAddr::new(0x402a_0000),
+        link: paging::VirtAddr::new(0x0a00_002a_0000),
+        bytes: 0x1_0000,
         access: types::Access::Read,
         from: types::Origin::BaseLine(73),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x4026_8000),
-        link: paging::VirtAddr::new(0x0a00_0026_8000),
+        base: paging::PhysAddr::new(0x402b_0000),
+        link: paging::VirtAddr::new(0x0a00_002b_0000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x4027_4000),
-        link: paging::VirtAddr::new(0x0a00_0027_4000),
-        bytes: 0x8000,
+        base: paging::PhysAddr::new(0x402b_c000),
+        link: paging::VirtAddr::new(0x0a00_002b_c000),
+        bytes: 0x1_0000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(73),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 37] = [
+pub static REGIONS: [types::Region; 40] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -73,35 +73,35 @@ pub static REGIONS: [types::Region; 37] = [
     types::Region {
         name: "text",
         base: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0x6_0000,
+        bytes: 0xa_0000,
         access: types::Access::Execute,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "rodata",
-        base: paging::VirtAddr::new(0x0a00_0026_0000),
-        bytes: 0x8000,
+        base: paging::VirtAddr::new(0x0a00_002a_0000),
+        bytes: 0x1_0000,
         access: types::Access::Read,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0x0a00_0026_8000),
+        base: paging::VirtAddr::new(0x0a00_002b_0000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_0027_4000),
-        bytes: 0x8000,
+        base: paging::VirtAddr::new(0x0a00_002b_c000),
+        bytes: 0x1_0000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_0027_c000),
-        bytes: 0x18_4000,
+        base: paging::VirtAddr::new(0x0a00_002c_c000),
+        bytes: 0x13_4000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -232,10 +232,31 @@ pub static REGIONS: [types::Region; 37] = [
         from: types::Origin::Default,
     },
     types::Region {
-        name: "domain slot",
+        name: "pool window",
         base: paging::VirtAddr::new(0x7f00_0000_0000),
-        bytes: 0x80_0000_0000,
+        bytes: 0x80_0000,
         access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above pool window",
+        base: paging::VirtAddr::new(0x7f00_0080_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "vcpu pages",
+        base: paging::VirtAddr::new(0x7f00_00a0_0000),
+        bytes: 0x80_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above vcpu pages",
+        base: paging::VirtAddr::new(0x7f00_0120_0000),
+        bytes: 0x7f_fee0_0000,
+        access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
@@ -317,7 +338,7 @@ pub static REGIONS: [types::Region; 37] = [
     },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
-pub static PHYS_REGIONS: [types::PhysRegion; 17] = [
+pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
     types::PhysRegion {
         name: "gicd",
         base: paging::PhysAddr::new(0x0800_0000),
@@ -357,56 +378,50 @@ pub static PHYS_REGIONS: [types::PhysRegion; 17] = [
     types::PhysRegion {
         name: "text",
         base: paging::PhysAddr::new(0x4020_0000),
-        bytes: 0x6_0000,
+        bytes: 0xa_0000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "rodata",
-        base: paging::PhysAddr::new(0x4026_0000),
-        bytes: 0x8000,
+        base: paging::PhysAddr::new(0x402a_0000),
+        bytes: 0x1_0000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x4026_8000),
+        base: paging::PhysAddr::new(0x402b_0000),
         bytes: 0xc000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x4027_4000),
-        bytes: 0x8000,
+        base: paging::PhysAddr::new(0x402b_c000),
+        bytes: 0x1_0000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x4027_c000),
+        base: paging::PhysAddr::new(0x402c_c000),
         bytes: 0x1_0000,
         from: types::Origin::BaseLine(74),
     },
     types::PhysRegion {
         name: "scratch",
-        base: paging::PhysAddr::new(0x4028_c000),
+        base: paging::PhysAddr::new(0x402d_c000),
         bytes: 0x4000,
         from: types::Origin::BaseLine(78),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x4029_0000),
+        base: paging::PhysAddr::new(0x402e_0000),
         bytes: 0xc000,
         from: types::Origin::BaseLine(27),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x4029_c000),
+        base: paging::PhysAddr::new(0x402e_c000),
         bytes: 0x1000,
         from: types::Origin::Default,
-    },
-    types::PhysRegion {
-        name: "stage-2 tables of domain payload",
-        base: paging::PhysAddr::new(0x4029_d000),
-        bytes: 0x2000,
-        from: types::Origin::BaseLine(85),
     },
     types::PhysRegion {
         name: "memory of domain payload",
@@ -452,36 +467,36 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0268),
-        private_l1: paging::Frame::new(0x4_026d),
-        private_l2: paging::Frame::new(0x4_026e),
-        private_l3: paging::Frame::new(0x4_026f),
-        stack: paging::Frame::new(0x4_027c),
-        scratch: paging::Frame::new(0x4_028c),
+        root: paging::Frame::new(0x4_02b0),
+        private_l1: paging::Frame::new(0x4_02b5),
+        private_l2: paging::Frame::new(0x4_02b6),
+        private_l3: paging::Frame::new(0x4_02b7),
+        stack: paging::Frame::new(0x4_02cc),
+        scratch: paging::Frame::new(0x4_02dc),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0290),
-        private_l1: paging::Frame::new(0x4_0291),
-        private_l2: paging::Frame::new(0x4_0292),
-        private_l3: paging::Frame::new(0x4_0293),
-        stack: paging::Frame::new(0x4_0280),
-        scratch: paging::Frame::new(0x4_028d),
+        root: paging::Frame::new(0x4_02e0),
+        private_l1: paging::Frame::new(0x4_02e1),
+        private_l2: paging::Frame::new(0x4_02e2),
+        private_l3: paging::Frame::new(0x4_02e3),
+        stack: paging::Frame::new(0x4_02d0),
+        scratch: paging::Frame::new(0x4_02dd),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0294),
-        private_l1: paging::Frame::new(0x4_0295),
-        private_l2: paging::Frame::new(0x4_0296),
-        private_l3: paging::Frame::new(0x4_0297),
-        stack: paging::Frame::new(0x4_0284),
-        scratch: paging::Frame::new(0x4_028e),
+        root: paging::Frame::new(0x4_02e4),
+        private_l1: paging::Frame::new(0x4_02e5),
+        private_l2: paging::Frame::new(0x4_02e6),
+        private_l3: paging::Frame::new(0x4_02e7),
+        stack: paging::Frame::new(0x4_02d4),
+        scratch: paging::Frame::new(0x4_02de),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0298),
-        private_l1: paging::Frame::new(0x4_0299),
-        private_l2: paging::Frame::new(0x4_029a),
-        private_l3: paging::Frame::new(0x4_029b),
-        stack: paging::Frame::new(0x4_0288),
-        scratch: paging::Frame::new(0x4_028f),
+        root: paging::Frame::new(0x4_02e8),
+        private_l1: paging::Frame::new(0x4_02e9),
+        private_l2: paging::Frame::new(0x4_02ea),
+        private_l3: paging::Frame::new(0x4_02eb),
+        stack: paging::Frame::new(0x4_02d8),
+        scratch: paging::Frame::new(0x4_02df),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -571,6 +586,15 @@ pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
         from: types::Origin::Default,
     },
 };
+/// What lies behind the domain slot, for every domain.
+pub const DOMAIN_AREA: crate::mm::domain_area::AreaLayout = crate::mm::domain_area::AreaLayout {
+    slot: paging::VirtAddr::new(0x7f00_0000_0000),
+    pool: paging::VirtAddr::new(0x7f00_0000_0000),
+    vcpus: paging::VirtAddr::new(0x7f00_00a0_0000),
+    vcpu_pages: 4,
+};
+/// How guests' tables are reached.
+pub const GUEST_TABLES: crate::mm::guest_tables::Retention = crate::mm::guest_tables::Retention::PoolWindow;
 /// Where the hypervisor's own lines go.
 pub const CONSOLE: types::Console = types::Console {
     kind: "pl011",
@@ -597,7 +621,7 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x4_029c),
+    frame: paging::Frame::new(0x4_02ec),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
 /// Files that the loader places, in the manifest's order.
@@ -627,8 +651,7 @@ pub static DOMAINS: [types::Domain; 1] = [
         memory: paging::PhysAddr::new(0x4040_0000),
         memory_bytes: 0x100_0000,
         ipa_bits: 39,
-        tables: paging::Frame::new(0x4_029d),
-        tables_frames: 2,
+        tables_limit_frames: 18,
         kernel: 0,
         initrd: None,
         device_tree: 1,
@@ -713,11 +736,19 @@ const _: () = assert!(
     .scrub.get(), "platforms/qemu-arm64.toml:78: layout.mapcache.slots-per-cpu"
 );
 const _: () = assert!(
+    DOMAIN_AREA.pool.get() + crate ::mm::guest_tables::TABLES_MAX * paging::PAGE_BYTES <=
+    DOMAIN_AREA.vcpus.get(), "platforms/qemu-arm64-gicv2.toml, by default: stage2.tables"
+);
+const _: () = assert!(
     DOMAINS[0].memory.is_aligned_to(0x20_0000) && DOMAINS[0].memory_bytes
     .is_multiple_of(0x20_0000), "platforms/qemu-arm64.toml:87: domain.memory"
 );
 const _: () = assert!(
     DOMAINS[0].memory.get() + DOMAINS[0].memory_bytes <= BOOT.load.get() || BOOT.load
     .get() + BOOT.footprint_bytes <= DOMAINS[0].memory.get(),
+    "platforms/qemu-arm64.toml:87: domain.memory"
+);
+const _: () = assert!(
+    DOMAINS[0].tables_limit_frames <= crate ::mm::guest_tables::TABLES_MAX,
     "platforms/qemu-arm64.toml:87: domain.memory"
 );

@@ -8,18 +8,18 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x4_0268),
-    Frame::new(0x4_0269),
-    Frame::new(0x4_026a),
-    Frame::new(0x4_026b),
-    Frame::new(0x4_026c),
-    Frame::new(0x4_026d),
-    Frame::new(0x4_026e),
-    Frame::new(0x4_026f),
-    Frame::new(0x4_0270),
-    Frame::new(0x4_0271),
-    Frame::new(0x4_0272),
-    Frame::new(0x4_0273),
+    Frame::new(0x4_02b0),
+    Frame::new(0x4_02b1),
+    Frame::new(0x4_02b2),
+    Frame::new(0x4_02b3),
+    Frame::new(0x4_02b4),
+    Frame::new(0x4_02b5),
+    Frame::new(0x4_02b6),
+    Frame::new(0x4_02b7),
+    Frame::new(0x4_02b8),
+    Frame::new(0x4_02b9),
+    Frame::new(0x4_02ba),
+    Frame::new(0x4_02bb),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -144,46 +144,126 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][93] = El2::leaf(Level::L3, Frame::new(0x4_025d), CODE);
     tables[3][94] = El2::leaf(Level::L3, Frame::new(0x4_025e), CODE);
     tables[3][95] = El2::leaf(Level::L3, Frame::new(0x4_025f), CODE);
-    tables[3][96] = El2::leaf(Level::L3, Frame::new(0x4_0260), CONSTANTS);
-    tables[3][97] = El2::leaf(Level::L3, Frame::new(0x4_0261), CONSTANTS);
-    tables[3][98] = El2::leaf(Level::L3, Frame::new(0x4_0262), CONSTANTS);
-    tables[3][99] = El2::leaf(Level::L3, Frame::new(0x4_0263), CONSTANTS);
-    tables[3][100] = El2::leaf(Level::L3, Frame::new(0x4_0264), CONSTANTS);
-    tables[3][101] = El2::leaf(Level::L3, Frame::new(0x4_0265), CONSTANTS);
-    tables[3][102] = El2::leaf(Level::L3, Frame::new(0x4_0266), CONSTANTS);
-    tables[3][103] = El2::leaf(Level::L3, Frame::new(0x4_0267), CONSTANTS);
-    tables[3][104] = El2::leaf(Level::L3, Frame::new(0x4_0268), DATA);
-    tables[3][105] = El2::leaf(Level::L3, Frame::new(0x4_0269), DATA);
-    tables[3][106] = El2::leaf(Level::L3, Frame::new(0x4_026a), DATA);
-    tables[3][107] = El2::leaf(Level::L3, Frame::new(0x4_026b), DATA);
-    tables[3][108] = El2::leaf(Level::L3, Frame::new(0x4_026c), DATA);
-    tables[3][109] = El2::leaf(Level::L3, Frame::new(0x4_026d), DATA);
-    tables[3][110] = El2::leaf(Level::L3, Frame::new(0x4_026e), DATA);
-    tables[3][111] = El2::leaf(Level::L3, Frame::new(0x4_026f), DATA);
-    tables[3][112] = El2::leaf(Level::L3, Frame::new(0x4_0270), DATA);
-    tables[3][113] = El2::leaf(Level::L3, Frame::new(0x4_0271), DATA);
-    tables[3][114] = El2::leaf(Level::L3, Frame::new(0x4_0272), DATA);
-    tables[3][115] = El2::leaf(Level::L3, Frame::new(0x4_0273), DATA);
-    tables[3][116] = El2::leaf(Level::L3, Frame::new(0x4_0274), DATA);
-    tables[3][117] = El2::leaf(Level::L3, Frame::new(0x4_0275), DATA);
-    tables[3][118] = El2::leaf(Level::L3, Frame::new(0x4_0276), DATA);
-    tables[3][119] = El2::leaf(Level::L3, Frame::new(0x4_0277), DATA);
-    tables[3][120] = El2::leaf(Level::L3, Frame::new(0x4_0278), DATA);
-    tables[3][121] = El2::leaf(Level::L3, Frame::new(0x4_0279), DATA);
-    tables[3][122] = El2::leaf(Level::L3, Frame::new(0x4_027a), DATA);
-    tables[3][123] = El2::leaf(Level::L3, Frame::new(0x4_027b), DATA);
+    tables[3][96] = El2::leaf(Level::L3, Frame::new(0x4_0260), CODE);
+    tables[3][97] = El2::leaf(Level::L3, Frame::new(0x4_0261), CODE);
+    tables[3][98] = El2::leaf(Level::L3, Frame::new(0x4_0262), CODE);
+    tables[3][99] = El2::leaf(Level::L3, Frame::new(0x4_0263), CODE);
+    tables[3][100] = El2::leaf(Level::L3, Frame::new(0x4_0264), CODE);
+    tables[3][101] = El2::leaf(Level::L3, Frame::new(0x4_0265), CODE);
+    tables[3][102] = El2::leaf(Level::L3, Frame::new(0x4_0266), CODE);
+    tables[3][103] = El2::leaf(Level::L3, Frame::new(0x4_0267), CODE);
+    tables[3][104] = El2::leaf(Level::L3, Frame::new(0x4_0268), CODE);
+    tables[3][105] = El2::leaf(Level::L3, Frame::new(0x4_0269), CODE);
+    tables[3][106] = El2::leaf(Level::L3, Frame::new(0x4_026a), CODE);
+    tables[3][107] = El2::leaf(Level::L3, Frame::new(0x4_026b), CODE);
+    tables[3][108] = El2::leaf(Level::L3, Frame::new(0x4_026c), CODE);
+    tables[3][109] = El2::leaf(Level::L3, Frame::new(0x4_026d), CODE);
+    tables[3][110] = El2::leaf(Level::L3, Frame::new(0x4_026e), CODE);
+    tables[3][111] = El2::leaf(Level::L3, Frame::new(0x4_026f), CODE);
+    tables[3][112] = El2::leaf(Level::L3, Frame::new(0x4_0270), CODE);
+    tables[3][113] = El2::leaf(Level::L3, Frame::new(0x4_0271), CODE);
+    tables[3][114] = El2::leaf(Level::L3, Frame::new(0x4_0272), CODE);
+    tables[3][115] = El2::leaf(Level::L3, Frame::new(0x4_0273), CODE);
+    tables[3][116] = El2::leaf(Level::L3, Frame::new(0x4_0274), CODE);
+    tables[3][117] = El2::leaf(Level::L3, Frame::new(0x4_0275), CODE);
+    tables[3][118] = El2::leaf(Level::L3, Frame::new(0x4_0276), CODE);
+    tables[3][119] = El2::leaf(Level::L3, Frame::new(0x4_0277), CODE);
+    tables[3][120] = El2::leaf(Level::L3, Frame::new(0x4_0278), CODE);
+    tables[3][121] = El2::leaf(Level::L3, Frame::new(0x4_0279), CODE);
+    tables[3][122] = El2::leaf(Level::L3, Frame::new(0x4_027a), CODE);
+    tables[3][123] = El2::leaf(Level::L3, Frame::new(0x4_027b), CODE);
+    tables[3][124] = El2::leaf(Level::L3, Frame::new(0x4_027c), CODE);
+    tables[3][125] = El2::leaf(Level::L3, Frame::new(0x4_027d), CODE);
+    tables[3][126] = El2::leaf(Level::L3, Frame::new(0x4_027e), CODE);
+    tables[3][127] = El2::leaf(Level::L3, Frame::new(0x4_027f), CODE);
+    tables[3][128] = El2::leaf(Level::L3, Frame::new(0x4_0280), CODE);
+    tables[3][129] = El2::leaf(Level::L3, Frame::new(0x4_0281), CODE);
+    tables[3][130] = El2::leaf(Level::L3, Frame::new(0x4_0282), CODE);
+    tables[3][131] = El2::leaf(Level::L3, Frame::new(0x4_0283), CODE);
+    tables[3][132] = El2::leaf(Level::L3, Frame::new(0x4_0284), CODE);
+    tables[3][133] = El2::leaf(Level::L3, Frame::new(0x4_0285), CODE);
+    tables[3][134] = El2::leaf(Level::L3, Frame::new(0x4_0286), CODE);
+    tables[3][135] = El2::leaf(Level::L3, Frame::new(0x4_0287), CODE);
+    tables[3][136] = El2::leaf(Level::L3, Frame::new(0x4_0288), CODE);
+    tables[3][137] = El2::leaf(Level::L3, Frame::new(0x4_0289), CODE);
+    tables[3][138] = El2::leaf(Level::L3, Frame::new(0x4_028a), CODE);
+    tables[3][139] = El2::leaf(Level::L3, Frame::new(0x4_028b), CODE);
+    tables[3][140] = El2::leaf(Level::L3, Frame::new(0x4_028c), CODE);
+    tables[3][141] = El2::leaf(Level::L3, Frame::new(0x4_028d), CODE);
+    tables[3][142] = El2::leaf(Level::L3, Frame::new(0x4_028e), CODE);
+    tables[3][143] = El2::leaf(Level::L3, Frame::new(0x4_028f), CODE);
+    tables[3][144] = El2::leaf(Level::L3, Frame::new(0x4_0290), CODE);
+    tables[3][145] = El2::leaf(Level::L3, Frame::new(0x4_0291), CODE);
+    tables[3][146] = El2::leaf(Level::L3, Frame::new(0x4_0292), CODE);
+    tables[3][147] = El2::leaf(Level::L3, Frame::new(0x4_0293), CODE);
+    tables[3][148] = El2::leaf(Level::L3, Frame::new(0x4_0294), CODE);
+    tables[3][149] = El2::leaf(Level::L3, Frame::new(0x4_0295), CODE);
+    tables[3][150] = El2::leaf(Level::L3, Frame::new(0x4_0296), CODE);
+    tables[3][151] = El2::leaf(Level::L3, Frame::new(0x4_0297), CODE);
+    tables[3][152] = El2::leaf(Level::L3, Frame::new(0x4_0298), CODE);
+    tables[3][153] = El2::leaf(Level::L3, Frame::new(0x4_0299), CODE);
+    tables[3][154] = El2::leaf(Level::L3, Frame::new(0x4_029a), CODE);
+    tables[3][155] = El2::leaf(Level::L3, Frame::new(0x4_029b), CODE);
+    tables[3][156] = El2::leaf(Level::L3, Frame::new(0x4_029c), CODE);
+    tables[3][157] = El2::leaf(Level::L3, Frame::new(0x4_029d), CODE);
+    tables[3][158] = El2::leaf(Level::L3, Frame::new(0x4_029e), CODE);
+    tables[3][159] = El2::leaf(Level::L3, Frame::new(0x4_029f), CODE);
+    tables[3][160] = El2::leaf(Level::L3, Frame::new(0x4_02a0), CONSTANTS);
+    tables[3][161] = El2::leaf(Level::L3, Frame::new(0x4_02a1), CONSTANTS);
+    tables[3][162] = El2::leaf(Level::L3, Frame::new(0x4_02a2), CONSTANTS);
+    tables[3][163] = El2::leaf(Level::L3, Frame::new(0x4_02a3), CONSTANTS);
+    tables[3][164] = El2::leaf(Level::L3, Frame::new(0x4_02a4), CONSTANTS);
+    tables[3][165] = El2::leaf(Level::L3, Frame::new(0x4_02a5), CONSTANTS);
+    tables[3][166] = El2::leaf(Level::L3, Frame::new(0x4_02a6), CONSTANTS);
+    tables[3][167] = El2::leaf(Level::L3, Frame::new(0x4_02a7), CONSTANTS);
+    tables[3][168] = El2::leaf(Level::L3, Frame::new(0x4_02a8), CONSTANTS);
+    tables[3][169] = El2::leaf(Level::L3, Frame::new(0x4_02a9), CONSTANTS);
+    tables[3][170] = El2::leaf(Level::L3, Frame::new(0x4_02aa), CONSTANTS);
+    tables[3][171] = El2::leaf(Level::L3, Frame::new(0x4_02ab), CONSTANTS);
+    tables[3][172] = El2::leaf(Level::L3, Frame::new(0x4_02ac), CONSTANTS);
+    tables[3][173] = El2::leaf(Level::L3, Frame::new(0x4_02ad), CONSTANTS);
+    tables[3][174] = El2::leaf(Level::L3, Frame::new(0x4_02ae), CONSTANTS);
+    tables[3][175] = El2::leaf(Level::L3, Frame::new(0x4_02af), CONSTANTS);
+    tables[3][176] = El2::leaf(Level::L3, Frame::new(0x4_02b0), DATA);
+    tables[3][177] = El2::leaf(Level::L3, Frame::new(0x4_02b1), DATA);
+    tables[3][178] = El2::leaf(Level::L3, Frame::new(0x4_02b2), DATA);
+    tables[3][179] = El2::leaf(Level::L3, Frame::new(0x4_02b3), DATA);
+    tables[3][180] = El2::leaf(Level::L3, Frame::new(0x4_02b4), DATA);
+    tables[3][181] = El2::leaf(Level::L3, Frame::new(0x4_02b5), DATA);
+    tables[3][182] = El2::leaf(Level::L3, Frame::new(0x4_02b6), DATA);
+    tables[3][183] = El2::leaf(Level::L3, Frame::new(0x4_02b7), DATA);
+    tables[3][184] = El2::leaf(Level::L3, Frame::new(0x4_02b8), DATA);
+    tables[3][185] = El2::leaf(Level::L3, Frame::new(0x4_02b9), DATA);
+    tables[3][186] = El2::leaf(Level::L3, Frame::new(0x4_02ba), DATA);
+    tables[3][187] = El2::leaf(Level::L3, Frame::new(0x4_02bb), DATA);
+    tables[3][188] = El2::leaf(Level::L3, Frame::new(0x4_02bc), DATA);
+    tables[3][189] = El2::leaf(Level::L3, Frame::new(0x4_02bd), DATA);
+    tables[3][190] = El2::leaf(Level::L3, Frame::new(0x4_02be), DATA);
+    tables[3][191] = El2::leaf(Level::L3, Frame::new(0x4_02bf), DATA);
+    tables[3][192] = El2::leaf(Level::L3, Frame::new(0x4_02c0), DATA);
+    tables[3][193] = El2::leaf(Level::L3, Frame::new(0x4_02c1), DATA);
+    tables[3][194] = El2::leaf(Level::L3, Frame::new(0x4_02c2), DATA);
+    tables[3][195] = El2::leaf(Level::L3, Frame::new(0x4_02c3), DATA);
+    tables[3][196] = El2::leaf(Level::L3, Frame::new(0x4_02c4), DATA);
+    tables[3][197] = El2::leaf(Level::L3, Frame::new(0x4_02c5), DATA);
+    tables[3][198] = El2::leaf(Level::L3, Frame::new(0x4_02c6), DATA);
+    tables[3][199] = El2::leaf(Level::L3, Frame::new(0x4_02c7), DATA);
+    tables[3][200] = El2::leaf(Level::L3, Frame::new(0x4_02c8), DATA);
+    tables[3][201] = El2::leaf(Level::L3, Frame::new(0x4_02c9), DATA);
+    tables[3][202] = El2::leaf(Level::L3, Frame::new(0x4_02ca), DATA);
+    tables[3][203] = El2::leaf(Level::L3, Frame::new(0x4_02cb), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0x9000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_029c), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_02ec), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_027c), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_027d), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_027e), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_027f), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_026e), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_026f), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_0268), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_028c), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_02cc), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_02cd), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_02ce), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_02cf), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_02b6), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_02b7), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_02b0), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_02dc), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x4_0200), CODE);

@@ -55,7 +55,7 @@ pub static SECTIONS: [types::Section; 4] = [
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 37] = [
+pub static REGIONS: [types::Region; 40] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -64,10 +64,31 @@ pub static REGIONS: [types::Region; 37] = [
         from: types::Origin::Default,
     },
     types::Region {
-        name: "domain slot",
+        name: "pool window",
         base: paging::VirtAddr::new(0xffff_fe80_0000_0000),
-        bytes: 0x80_0000_0000,
+        bytes: 0x80_0000,
         access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above pool window",
+        base: paging::VirtAddr::new(0xffff_fe80_0080_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "vcpu pages",
+        base: paging::VirtAddr::new(0xffff_fe80_00a0_0000),
+        bytes: 0x80_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above vcpu pages",
+        base: paging::VirtAddr::new(0xffff_fe80_0120_0000),
+        bytes: 0x7f_fee0_0000,
+        access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
@@ -541,6 +562,15 @@ pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
         from: types::Origin::Default,
     },
 };
+/// What lies behind the domain slot, for every domain.
+pub const DOMAIN_AREA: crate::mm::domain_area::AreaLayout = crate::mm::domain_area::AreaLayout {
+    slot: paging::VirtAddr::new(0xffff_fe80_0000_0000),
+    pool: paging::VirtAddr::new(0xffff_fe80_0000_0000),
+    vcpus: paging::VirtAddr::new(0xffff_fe80_00a0_0000),
+    vcpu_pages: 4,
+};
+/// How guests' tables are reached.
+pub const GUEST_TABLES: crate::mm::guest_tables::Retention = crate::mm::guest_tables::Retention::PoolWindow;
 /// Where the hypervisor's own lines go.
 pub const CONSOLE: types::Console = types::Console {
     kind: "ns16550",
@@ -652,4 +682,8 @@ const _: () = assert!(
 const _: () = assert!(
     PRIVATE.mapcache.get() + PRIVATE.mapcache_slots as u64 * paging::PAGE_BYTES < PRIVATE
     .scrub.get(), "platforms/qemu-x86_64.toml:62: layout.mapcache.slots-per-cpu"
+);
+const _: () = assert!(
+    DOMAIN_AREA.pool.get() + crate ::mm::guest_tables::TABLES_MAX * paging::PAGE_BYTES <=
+    DOMAIN_AREA.vcpus.get(), "platforms/qemu-x86_64.toml, by default: stage2.tables"
 );

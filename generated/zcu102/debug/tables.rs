@@ -8,18 +8,18 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x268),
-    Frame::new(0x269),
-    Frame::new(0x26a),
-    Frame::new(0x26b),
-    Frame::new(0x26c),
-    Frame::new(0x26d),
-    Frame::new(0x26e),
-    Frame::new(0x26f),
-    Frame::new(0x270),
-    Frame::new(0x271),
-    Frame::new(0x272),
-    Frame::new(0x273),
+    Frame::new(0x2b0),
+    Frame::new(0x2b1),
+    Frame::new(0x2b2),
+    Frame::new(0x2b3),
+    Frame::new(0x2b4),
+    Frame::new(0x2b5),
+    Frame::new(0x2b6),
+    Frame::new(0x2b7),
+    Frame::new(0x2b8),
+    Frame::new(0x2b9),
+    Frame::new(0x2ba),
+    Frame::new(0x2bb),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -144,46 +144,126 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][93] = El2::leaf(Level::L3, Frame::new(0x25d), CODE);
     tables[3][94] = El2::leaf(Level::L3, Frame::new(0x25e), CODE);
     tables[3][95] = El2::leaf(Level::L3, Frame::new(0x25f), CODE);
-    tables[3][96] = El2::leaf(Level::L3, Frame::new(0x260), CONSTANTS);
-    tables[3][97] = El2::leaf(Level::L3, Frame::new(0x261), CONSTANTS);
-    tables[3][98] = El2::leaf(Level::L3, Frame::new(0x262), CONSTANTS);
-    tables[3][99] = El2::leaf(Level::L3, Frame::new(0x263), CONSTANTS);
-    tables[3][100] = El2::leaf(Level::L3, Frame::new(0x264), CONSTANTS);
-    tables[3][101] = El2::leaf(Level::L3, Frame::new(0x265), CONSTANTS);
-    tables[3][102] = El2::leaf(Level::L3, Frame::new(0x266), CONSTANTS);
-    tables[3][103] = El2::leaf(Level::L3, Frame::new(0x267), CONSTANTS);
-    tables[3][104] = El2::leaf(Level::L3, Frame::new(0x268), DATA);
-    tables[3][105] = El2::leaf(Level::L3, Frame::new(0x269), DATA);
-    tables[3][106] = El2::leaf(Level::L3, Frame::new(0x26a), DATA);
-    tables[3][107] = El2::leaf(Level::L3, Frame::new(0x26b), DATA);
-    tables[3][108] = El2::leaf(Level::L3, Frame::new(0x26c), DATA);
-    tables[3][109] = El2::leaf(Level::L3, Frame::new(0x26d), DATA);
-    tables[3][110] = El2::leaf(Level::L3, Frame::new(0x26e), DATA);
-    tables[3][111] = El2::leaf(Level::L3, Frame::new(0x26f), DATA);
-    tables[3][112] = El2::leaf(Level::L3, Frame::new(0x270), DATA);
-    tables[3][113] = El2::leaf(Level::L3, Frame::new(0x271), DATA);
-    tables[3][114] = El2::leaf(Level::L3, Frame::new(0x272), DATA);
-    tables[3][115] = El2::leaf(Level::L3, Frame::new(0x273), DATA);
-    tables[3][116] = El2::leaf(Level::L3, Frame::new(0x274), DATA);
-    tables[3][117] = El2::leaf(Level::L3, Frame::new(0x275), DATA);
-    tables[3][118] = El2::leaf(Level::L3, Frame::new(0x276), DATA);
-    tables[3][119] = El2::leaf(Level::L3, Frame::new(0x277), DATA);
-    tables[3][120] = El2::leaf(Level::L3, Frame::new(0x278), DATA);
-    tables[3][121] = El2::leaf(Level::L3, Frame::new(0x279), DATA);
-    tables[3][122] = El2::leaf(Level::L3, Frame::new(0x27a), DATA);
-    tables[3][123] = El2::leaf(Level::L3, Frame::new(0x27b), DATA);
+    tables[3][96] = El2::leaf(Level::L3, Frame::new(0x260), CODE);
+    tables[3][97] = El2::leaf(Level::L3, Frame::new(0x261), CODE);
+    tables[3][98] = El2::leaf(Level::L3, Frame::new(0x262), CODE);
+    tables[3][99] = El2::leaf(Level::L3, Frame::new(0x263), CODE);
+    tables[3][100] = El2::leaf(Level::L3, Frame::new(0x264), CODE);
+    tables[3][101] = El2::leaf(Level::L3, Frame::new(0x265), CODE);
+    tables[3][102] = El2::leaf(Level::L3, Frame::new(0x266), CODE);
+    tables[3][103] = El2::leaf(Level::L3, Frame::new(0x267), CODE);
+    tables[3][104] = El2::leaf(Level::L3, Frame::new(0x268), CODE);
+    tables[3][105] = El2::leaf(Level::L3, Frame::new(0x269), CODE);
+    tables[3][106] = El2::leaf(Level::L3, Frame::new(0x26a), CODE);
+    tables[3][107] = El2::leaf(Level::L3, Frame::new(0x26b), CODE);
+    tables[3][108] = El2::leaf(Level::L3, Frame::new(0x26c), CODE);
+    tables[3][109] = El2::leaf(Level::L3, Frame::new(0x26d), CODE);
+    tables[3][110] = El2::leaf(Level::L3, Frame::new(0x26e), CODE);
+    tables[3][111] = El2::leaf(Level::L3, Frame::new(0x26f), CODE);
+    tables[3][112] = El2::leaf(Level::L3, Frame::new(0x270), CODE);
+    tables[3][113] = El2::leaf(Level::L3, Frame::new(0x271), CODE);
+    tables[3][114] = El2::leaf(Level::L3, Frame::new(0x272), CODE);
+    tables[3][115] = El2::leaf(Level::L3, Frame::new(0x273), CODE);
+    tables[3][116] = El2::leaf(Level::L3, Frame::new(0x274), CODE);
+    tables[3][117] = El2::leaf(Level::L3, Frame::new(0x275), CODE);
+    tables[3][118] = El2::leaf(Level::L3, Frame::new(0x276), CODE);
+    tables[3][119] = El2::leaf(Level::L3, Frame::new(0x277), CODE);
+    tables[3][120] = El2::leaf(Level::L3, Frame::new(0x278), CODE);
+    tables[3][121] = El2::leaf(Level::L3, Frame::new(0x279), CODE);
+    tables[3][122] = El2::leaf(Level::L3, Frame::new(0x27a), CODE);
+    tables[3][123] = El2::leaf(Level::L3, Frame::new(0x27b), CODE);
+    tables[3][124] = El2::leaf(Level::L3, Frame::new(0x27c), CODE);
+    tables[3][125] = El2::leaf(Level::L3, Frame::new(0x27d), CODE);
+    tables[3][126] = El2::leaf(Level::L3, Frame::new(0x27e), CODE);
+    tables[3][127] = El2::leaf(Level::L3, Frame::new(0x27f), CODE);
+    tables[3][128] = El2::leaf(Level::L3, Frame::new(0x280), CODE);
+    tables[3][129] = El2::leaf(Level::L3, Frame::new(0x281), CODE);
+    tables[3][130] = El2::leaf(Level::L3, Frame::new(0x282), CODE);
+    tables[3][131] = El2::leaf(Level::L3, Frame::new(0x283), CODE);
+    tables[3][132] = El2::leaf(Level::L3, Frame::new(0x284), CODE);
+    tables[3][133] = El2::leaf(Level::L3, Frame::new(0x285), CODE);
+    tables[3][134] = El2::leaf(Level::L3, Frame::new(0x286), CODE);
+    tables[3][135] = El2::leaf(Level::L3, Frame::new(0x287), CODE);
+    tables[3][136] = El2::leaf(Level::L3, Frame::new(0x288), CODE);
+    tables[3][137] = El2::leaf(Level::L3, Frame::new(0x289), CODE);
+    tables[3][138] = El2::leaf(Level::L3, Frame::new(0x28a), CODE);
+    tables[3][139] = El2::leaf(Level::L3, Frame::new(0x28b), CODE);
+    tables[3][140] = El2::leaf(Level::L3, Frame::new(0x28c), CODE);
+    tables[3][141] = El2::leaf(Level::L3, Frame::new(0x28d), CODE);
+    tables[3][142] = El2::leaf(Level::L3, Frame::new(0x28e), CODE);
+    tables[3][143] = El2::leaf(Level::L3, Frame::new(0x28f), CODE);
+    tables[3][144] = El2::leaf(Level::L3, Frame::new(0x290), CODE);
+    tables[3][145] = El2::leaf(Level::L3, Frame::new(0x291), CODE);
+    tables[3][146] = El2::leaf(Level::L3, Frame::new(0x292), CODE);
+    tables[3][147] = El2::leaf(Level::L3, Frame::new(0x293), CODE);
+    tables[3][148] = El2::leaf(Level::L3, Frame::new(0x294), CODE);
+    tables[3][149] = El2::leaf(Level::L3, Frame::new(0x295), CODE);
+    tables[3][150] = El2::leaf(Level::L3, Frame::new(0x296), CODE);
+    tables[3][151] = El2::leaf(Level::L3, Frame::new(0x297), CODE);
+    tables[3][152] = El2::leaf(Level::L3, Frame::new(0x298), CODE);
+    tables[3][153] = El2::leaf(Level::L3, Frame::new(0x299), CODE);
+    tables[3][154] = El2::leaf(Level::L3, Frame::new(0x29a), CODE);
+    tables[3][155] = El2::leaf(Level::L3, Frame::new(0x29b), CODE);
+    tables[3][156] = El2::leaf(Level::L3, Frame::new(0x29c), CODE);
+    tables[3][157] = El2::leaf(Level::L3, Frame::new(0x29d), CODE);
+    tables[3][158] = El2::leaf(Level::L3, Frame::new(0x29e), CODE);
+    tables[3][159] = El2::leaf(Level::L3, Frame::new(0x29f), CODE);
+    tables[3][160] = El2::leaf(Level::L3, Frame::new(0x2a0), CONSTANTS);
+    tables[3][161] = El2::leaf(Level::L3, Frame::new(0x2a1), CONSTANTS);
+    tables[3][162] = El2::leaf(Level::L3, Frame::new(0x2a2), CONSTANTS);
+    tables[3][163] = El2::leaf(Level::L3, Frame::new(0x2a3), CONSTANTS);
+    tables[3][164] = El2::leaf(Level::L3, Frame::new(0x2a4), CONSTANTS);
+    tables[3][165] = El2::leaf(Level::L3, Frame::new(0x2a5), CONSTANTS);
+    tables[3][166] = El2::leaf(Level::L3, Frame::new(0x2a6), CONSTANTS);
+    tables[3][167] = El2::leaf(Level::L3, Frame::new(0x2a7), CONSTANTS);
+    tables[3][168] = El2::leaf(Level::L3, Frame::new(0x2a8), CONSTANTS);
+    tables[3][169] = El2::leaf(Level::L3, Frame::new(0x2a9), CONSTANTS);
+    tables[3][170] = El2::leaf(Level::L3, Frame::new(0x2aa), CONSTANTS);
+    tables[3][171] = El2::leaf(Level::L3, Frame::new(0x2ab), CONSTANTS);
+    tables[3][172] = El2::leaf(Level::L3, Frame::new(0x2ac), CONSTANTS);
+    tables[3][173] = El2::leaf(Level::L3, Frame::new(0x2ad), CONSTANTS);
+    tables[3][174] = El2::leaf(Level::L3, Frame::new(0x2ae), CONSTANTS);
+    tables[3][175] = El2::leaf(Level::L3, Frame::new(0x2af), CONSTANTS);
+    tables[3][176] = El2::leaf(Level::L3, Frame::new(0x2b0), DATA);
+    tables[3][177] = El2::leaf(Level::L3, Frame::new(0x2b1), DATA);
+    tables[3][178] = El2::leaf(Level::L3, Frame::new(0x2b2), DATA);
+    tables[3][179] = El2::leaf(Level::L3, Frame::new(0x2b3), DATA);
+    tables[3][180] = El2::leaf(Level::L3, Frame::new(0x2b4), DATA);
+    tables[3][181] = El2::leaf(Level::L3, Frame::new(0x2b5), DATA);
+    tables[3][182] = El2::leaf(Level::L3, Frame::new(0x2b6), DATA);
+    tables[3][183] = El2::leaf(Level::L3, Frame::new(0x2b7), DATA);
+    tables[3][184] = El2::leaf(Level::L3, Frame::new(0x2b8), DATA);
+    tables[3][185] = El2::leaf(Level::L3, Frame::new(0x2b9), DATA);
+    tables[3][186] = El2::leaf(Level::L3, Frame::new(0x2ba), DATA);
+    tables[3][187] = El2::leaf(Level::L3, Frame::new(0x2bb), DATA);
+    tables[3][188] = El2::leaf(Level::L3, Frame::new(0x2bc), DATA);
+    tables[3][189] = El2::leaf(Level::L3, Frame::new(0x2bd), DATA);
+    tables[3][190] = El2::leaf(Level::L3, Frame::new(0x2be), DATA);
+    tables[3][191] = El2::leaf(Level::L3, Frame::new(0x2bf), DATA);
+    tables[3][192] = El2::leaf(Level::L3, Frame::new(0x2c0), DATA);
+    tables[3][193] = El2::leaf(Level::L3, Frame::new(0x2c1), DATA);
+    tables[3][194] = El2::leaf(Level::L3, Frame::new(0x2c2), DATA);
+    tables[3][195] = El2::leaf(Level::L3, Frame::new(0x2c3), DATA);
+    tables[3][196] = El2::leaf(Level::L3, Frame::new(0x2c4), DATA);
+    tables[3][197] = El2::leaf(Level::L3, Frame::new(0x2c5), DATA);
+    tables[3][198] = El2::leaf(Level::L3, Frame::new(0x2c6), DATA);
+    tables[3][199] = El2::leaf(Level::L3, Frame::new(0x2c7), DATA);
+    tables[3][200] = El2::leaf(Level::L3, Frame::new(0x2c8), DATA);
+    tables[3][201] = El2::leaf(Level::L3, Frame::new(0x2c9), DATA);
+    tables[3][202] = El2::leaf(Level::L3, Frame::new(0x2ca), DATA);
+    tables[3][203] = El2::leaf(Level::L3, Frame::new(0x2cb), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0xf_f000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x29c), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x2ec), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x27c), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x27d), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x27e), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x27f), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x26e), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x26f), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x268), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x28c), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x2cc), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x2cd), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x2ce), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x2cf), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x2b6), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x2b7), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x2b0), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x2dc), DATA);
     tables[8][0] = El2::table(FRAMES[11]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x200), CODE);

@@ -12,11 +12,11 @@ pub const PLATFORM: types::Platform = types::Platform {
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x0020_0000),
     load_from: types::Origin::Line(71),
-    footprint_bytes: 0xe_f000,
+    footprint_bytes: 0x18_d000,
     entry_el: 2,
     entry_el_from: types::Origin::Line(72),
-    turn_on_root: paging::Frame::new(0x288),
-    boot_root: paging::Frame::new(0x280),
+    turn_on_root: paging::Frame::new(0x2e8),
+    boot_root: paging::Frame::new(0x2e0),
     trampoline: paging::Frame::new(0x0),
 };
 /// The image, section by section.
@@ -25,37 +25,37 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
         link: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0x6_0000,
+        bytes: 0xa_0000,
         access: types::Access::Execute,
         from: types::Origin::Line(75),
     },
     types::Section {
         name: "rodata",
-        base: paging::PhysAddr::new(0x0026_0000),
-        link: paging::VirtAddr::new(0x0a00_0026_0000),
-        bytes: 0x2_0000,
+        base: paging::PhysAddr::new(0x002a_0000),
+        link: paging::VirtAddr::new(0x0a00_002a_0000),
+        bytes: 0x4_0000,
         access: types::Access::Read,
         from: types::Origin::Line(75),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x0028_0000),
-        link: paging::VirtAddr::new(0x0a00_0028_0000),
+        base: paging::PhysAddr::new(0x002e_0000),
+        link: paging::VirtAddr::new(0x0a00_002e_0000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x0028_c000),
-        link: paging::VirtAddr::new(0x0a00_0028_c000),
-        bytes: 0x4_0000,
+        base: paging::PhysAddr::new(0x002e_c000),
+        link: paging::VirtAddr::new(0x0a00_002e_c000),
+        bytes: 0x8_0000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(75),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 37] = [
+pub static REGIONS: [types::Region; 40] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -73,35 +73,35 @@ pub static REGIONS: [types::Region; 37] = [
     types::Region {
         name: "text",
         base: paging::VirtAddr::new(0x0a00_0020_0000),
-        bytes: 0x6_0000,
+        bytes: 0xa_0000,
         access: types::Access::Execute,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "rodata",
-        base: paging::VirtAddr::new(0x0a00_0026_0000),
-        bytes: 0x2_0000,
+        base: paging::VirtAddr::new(0x0a00_002a_0000),
+        bytes: 0x4_0000,
         access: types::Access::Read,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0x0a00_0028_0000),
+        base: paging::VirtAddr::new(0x0a00_002e_0000),
         bytes: 0xc000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_0028_c000),
-        bytes: 0x4_0000,
+        base: paging::VirtAddr::new(0x0a00_002e_c000),
+        bytes: 0x8_0000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_002c_c000),
-        bytes: 0x13_4000,
+        base: paging::VirtAddr::new(0x0a00_0036_c000),
+        bytes: 0x9_4000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -232,10 +232,31 @@ pub static REGIONS: [types::Region; 37] = [
         from: types::Origin::Default,
     },
     types::Region {
-        name: "domain slot",
+        name: "pool window",
         base: paging::VirtAddr::new(0x7f00_0000_0000),
-        bytes: 0x80_0000_0000,
+        bytes: 0x80_0000,
         access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above pool window",
+        base: paging::VirtAddr::new(0x7f00_0080_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "vcpu pages",
+        base: paging::VirtAddr::new(0x7f00_00a0_0000),
+        bytes: 0x80_0000,
+        access: types::Access::Window,
+        from: types::Origin::Default,
+    },
+    types::Region {
+        name: "guard above vcpu pages",
+        base: paging::VirtAddr::new(0x7f00_0120_0000),
+        bytes: 0x7f_fee0_0000,
+        access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
@@ -317,60 +338,54 @@ pub static REGIONS: [types::Region; 37] = [
     },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
-pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
+pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
     types::PhysRegion {
         name: "text",
         base: paging::PhysAddr::new(0x0020_0000),
-        bytes: 0x6_0000,
+        bytes: 0xa_0000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "rodata",
-        base: paging::PhysAddr::new(0x0026_0000),
-        bytes: 0x2_0000,
+        base: paging::PhysAddr::new(0x002a_0000),
+        bytes: 0x4_0000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x0028_0000),
+        base: paging::PhysAddr::new(0x002e_0000),
         bytes: 0xc000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x0028_c000),
-        bytes: 0x4_0000,
+        base: paging::PhysAddr::new(0x002e_c000),
+        bytes: 0x8_0000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x002c_c000),
+        base: paging::PhysAddr::new(0x0036_c000),
         bytes: 0x1_0000,
         from: types::Origin::Line(76),
     },
     types::PhysRegion {
         name: "scratch",
-        base: paging::PhysAddr::new(0x002d_c000),
+        base: paging::PhysAddr::new(0x0037_c000),
         bytes: 0x4000,
         from: types::Origin::Line(80),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x002e_0000),
+        base: paging::PhysAddr::new(0x0038_0000),
         bytes: 0xc000,
         from: types::Origin::Line(26),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x002e_c000),
+        base: paging::PhysAddr::new(0x0038_c000),
         bytes: 0x1000,
         from: types::Origin::Default,
-    },
-    types::PhysRegion {
-        name: "stage-2 tables of domain payload",
-        base: paging::PhysAddr::new(0x002e_d000),
-        bytes: 0x2000,
-        from: types::Origin::Line(87),
     },
     types::PhysRegion {
         name: "memory of domain payload",
@@ -446,36 +461,36 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x280),
-        private_l1: paging::Frame::new(0x285),
-        private_l2: paging::Frame::new(0x286),
-        private_l3: paging::Frame::new(0x287),
-        stack: paging::Frame::new(0x2cc),
-        scratch: paging::Frame::new(0x2dc),
-    },
-    types::CpuFrames {
         root: paging::Frame::new(0x2e0),
-        private_l1: paging::Frame::new(0x2e1),
-        private_l2: paging::Frame::new(0x2e2),
-        private_l3: paging::Frame::new(0x2e3),
-        stack: paging::Frame::new(0x2d0),
-        scratch: paging::Frame::new(0x2dd),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x2e4),
         private_l1: paging::Frame::new(0x2e5),
         private_l2: paging::Frame::new(0x2e6),
         private_l3: paging::Frame::new(0x2e7),
-        stack: paging::Frame::new(0x2d4),
-        scratch: paging::Frame::new(0x2de),
+        stack: paging::Frame::new(0x36c),
+        scratch: paging::Frame::new(0x37c),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x2e8),
-        private_l1: paging::Frame::new(0x2e9),
-        private_l2: paging::Frame::new(0x2ea),
-        private_l3: paging::Frame::new(0x2eb),
-        stack: paging::Frame::new(0x2d8),
-        scratch: paging::Frame::new(0x2df),
+        root: paging::Frame::new(0x380),
+        private_l1: paging::Frame::new(0x381),
+        private_l2: paging::Frame::new(0x382),
+        private_l3: paging::Frame::new(0x383),
+        stack: paging::Frame::new(0x370),
+        scratch: paging::Frame::new(0x37d),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x384),
+        private_l1: paging::Frame::new(0x385),
+        private_l2: paging::Frame::new(0x386),
+        private_l3: paging::Frame::new(0x387),
+        stack: paging::Frame::new(0x374),
+        scratch: paging::Frame::new(0x37e),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x388),
+        private_l1: paging::Frame::new(0x389),
+        private_l2: paging::Frame::new(0x38a),
+        private_l3: paging::Frame::new(0x38b),
+        stack: paging::Frame::new(0x378),
+        scratch: paging::Frame::new(0x37f),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -565,6 +580,15 @@ pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
         from: types::Origin::Default,
     },
 };
+/// What lies behind the domain slot, for every domain.
+pub const DOMAIN_AREA: crate::mm::domain_area::AreaLayout = crate::mm::domain_area::AreaLayout {
+    slot: paging::VirtAddr::new(0x7f00_0000_0000),
+    pool: paging::VirtAddr::new(0x7f00_0000_0000),
+    vcpus: paging::VirtAddr::new(0x7f00_00a0_0000),
+    vcpu_pages: 4,
+};
+/// How guests' tables are reached.
+pub const GUEST_TABLES: crate::mm::guest_tables::Retention = crate::mm::guest_tables::Retention::PoolWindow;
 /// Where the hypervisor's own lines go.
 pub const CONSOLE: types::Console = types::Console {
     kind: "xuartps",
@@ -599,7 +623,7 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x2ec),
+    frame: paging::Frame::new(0x38c),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
 /// Files that the loader places, in the manifest's order.
@@ -629,8 +653,7 @@ pub static DOMAINS: [types::Domain; 1] = [
         memory: paging::PhysAddr::new(0x0040_0000),
         memory_bytes: 0x100_0000,
         ipa_bits: 39,
-        tables: paging::Frame::new(0x2ed),
-        tables_frames: 2,
+        tables_limit_frames: 18,
         kernel: 0,
         initrd: None,
         device_tree: 1,
@@ -715,11 +738,19 @@ const _: () = assert!(
     .scrub.get(), "platforms/zcu102.toml:80: layout.mapcache.slots-per-cpu"
 );
 const _: () = assert!(
+    DOMAIN_AREA.pool.get() + crate ::mm::guest_tables::TABLES_MAX * paging::PAGE_BYTES <=
+    DOMAIN_AREA.vcpus.get(), "platforms/zcu102.toml, by default: stage2.tables"
+);
+const _: () = assert!(
     DOMAINS[0].memory.is_aligned_to(0x20_0000) && DOMAINS[0].memory_bytes
     .is_multiple_of(0x20_0000), "platforms/zcu102.toml:89: domain.memory"
 );
 const _: () = assert!(
     DOMAINS[0].memory.get() + DOMAINS[0].memory_bytes <= BOOT.load.get() || BOOT.load
     .get() + BOOT.footprint_bytes <= DOMAINS[0].memory.get(),
+    "platforms/zcu102.toml:89: domain.memory"
+);
+const _: () = assert!(
+    DOMAINS[0].tables_limit_frames <= crate ::mm::guest_tables::TABLES_MAX,
     "platforms/zcu102.toml:89: domain.memory"
 );

@@ -11,6 +11,7 @@ use paging::{Format, GuestAttributes, HostAttributes, Ipa, Level, VirtAddr};
 use crate::arch::this;
 use crate::board::types::{Domain, Width};
 use crate::cpu::CpuIndex;
+use crate::domain::Start;
 use crate::domain::guests::SharedLayout;
 use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
 use crate::smp::StartError;
@@ -41,6 +42,9 @@ const _: fn() = this::tlb::flush;
 const _: fn() = this::tlb::flush_all;
 /// Forgets one page on all CPUs; after its entry was made invalid.
 const _: fn(VirtAddr) = this::tlb::flush_page_all;
+
+/// Forgets everything known of a guest, by its VMID, on all CPUs; after its entries were made invalid.
+const _: fn(u16) = this::tlb::flush_guest;
 
 /// Which CPU runs this.
 const _: fn() -> CpuIndex = this::cpu::index;
@@ -91,5 +95,6 @@ const _: SharedLayout = this::SHARED_INFO;
 
 /// Where the root of a domain's tables stands.
 const _: fn(&Domain) -> Level = this::guest::root_level;
-/// Runs a domain whose tables are built until it is over, then calls `domain::ended`.
-const _: fn(usize, &'static Domain) -> ! = this::guest::run;
+/// Runs the vCPU whose register page, behind the loaded domain's slot, is given, until the domain is over; then calls
+/// `domain::ended`.
+const _: fn(VirtAddr, &Start) -> ! = this::guest::run;

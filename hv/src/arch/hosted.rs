@@ -48,6 +48,8 @@ pub mod tlb {
     pub fn flush_page_all(_at: VirtAddr) {}
     /// Nothing to forget.
     pub fn flush_all() {}
+    /// Nothing to forget.
+    pub fn flush_guest(_vmid: u16) {}
 }
 
 /// One processor.
@@ -198,8 +200,10 @@ pub mod power {
 
 /// No guests.
 pub mod guest {
+    use paging::VirtAddr;
+
     use super::{Domain, Level};
-    use crate::domain::{End, ended};
+    use crate::domain::{End, Start, ended};
 
     /// As on the model board's architecture.
     pub fn root_level(domain: &Domain) -> Level {
@@ -207,7 +211,7 @@ pub mod guest {
     }
 
     /// Ends at once.
-    pub fn run(_index: usize, domain: &'static Domain) -> ! {
-        ended(domain, End::Unsupported)
+    pub fn run(_registers: VirtAddr, start: &Start) -> ! {
+        ended(start.domain, End::Unsupported)
     }
 }

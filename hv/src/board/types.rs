@@ -341,10 +341,8 @@ pub struct Domain {
     pub memory_bytes: u64,
     /// Bits of guest-physical address its stage 2 translates.
     pub ipa_bits: u8,
-    /// First frame of its stage-2 tables; the first is the root.
-    pub tables: Frame,
-    /// Frames of stage-2 tables.
-    pub tables_frames: u32,
+    /// Frames that it may have for the tables of its stage 2.
+    pub tables_limit_frames: u64,
     /// Index of the kernel in `BLOBS`.
     pub kernel: usize,
     /// Index of the initial RAM disk in `BLOBS`.

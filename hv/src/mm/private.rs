@@ -1,64 +1,32 @@
-//! The scrub window of a CPU's private area: the same address on every CPU, no translation on any other.
+//! Tables of a CPU's private area: the same addresses on every CPU, no translation on any other.
 //!
-//! Shows 2 MiB while a guard lives; single pages are the map cache's.
+//! Writes no entry: the windows that hang in these tables do.
 
 // UNSAFETY: names tables through their planned aliases.
-#![expect(unsafe_code, reason = "reads and writes a CPU's own page tables")]
+#![expect(unsafe_code, reason = "a CPU's own page tables have an address")]
 
-use core::marker::PhantomData;
+use paging::{Table, VirtAddr};
 
-use paging::{Frame, HostAccess, HostAttributes, Level, Memory, Table, VirtAddr};
+use super::domain_area::RootEntry;
+use super::mapcache::Area;
+use super::scrub::ScrubWindow;
+use crate::arch::this;
+use crate::board::{CPU_FRAMES, DOMAIN_AREA, PRIVATE};
 
-use super::leaves::Leaves;
-use crate::board::PRIVATE;
-
-/// This CPU's window; not to be sent, since the table behind the alias is this CPU's.
-pub struct Private {
-    block: Leaves,
-    _here: PhantomData<*mut ()>,
+/// The calling CPU's scrub window; one at a time is made, by who scrubs.
+pub fn scrub_window() -> ScrubWindow<'static> {
+    let frame = CPU_FRAMES[this::cpu::index().get()].private_l2;
+    ScrubWindow::new(Area { table: alias(PRIVATE.scrub_table), frame, base: PRIVATE.scrub })
 }
 
-/// The calling CPU's window.
-///
-/// Interrupts are masked at EL2 and in ring 0 from entry to exit, so a slot in use stays this caller's.
-pub fn here() -> Private {
-    let block = alias(PRIVATE.scrub_table);
-    Private { block: Leaves::within(block, Level::L2, PRIVATE.scrub, 1), _here: PhantomData }
+/// The entry of the calling CPU's root that links to the loaded domain.
+pub fn domain_slot() -> RootEntry<'static> {
+    let frame = CPU_FRAMES[this::cpu::index().get()].root;
+    RootEntry { root: alias(PRIVATE.root_table), frame, at: DOMAIN_AREA.slot }
 }
 
 fn alias(at: VirtAddr) -> &'static Table {
     // SAFETY: the planner maps this CPU's own table there, for reading and writing, for the life of its root; entries
     // are atomics and every bit pattern is an entry.
     unsafe { &*(at.get() as *const Table) }
-}
-
-impl Private {
-    /// Maps the 2 MiB from `frame` for writing until the guard is dropped.
-    pub fn block(&mut self, frame: Frame) -> Mapped<'_> {
-        Mapped::new(&self.block, frame, HostAccess::ReadWrite)
-    }
-}
-
-/// Memory that is mapped while this lives.
-pub struct Mapped<'w> {
-    leaves: &'w Leaves,
-    at: VirtAddr,
-}
-
-impl<'w> Mapped<'w> {
-    fn new(leaves: &'w Leaves, frame: Frame, access: HostAccess) -> Self {
-        let at = leaves.set(0, frame, HostAttributes::new(access, Memory::Normal));
-        Self { leaves, at }
-    }
-
-    /// Its first byte.
-    pub fn at(&self) -> VirtAddr {
-        self.at
-    }
-}
-
-impl Drop for Mapped<'_> {
-    fn drop(&mut self) {
-        self.leaves.clear(0);
-    }
 }

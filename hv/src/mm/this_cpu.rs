@@ -15,7 +15,7 @@ use crate::arch::this;
 use crate::board;
 use crate::board::types::Access;
 use crate::cpu::CpuIndex;
-use crate::machine::Machine;
+use crate::machine::{GuestMachine, Machine};
 use crate::mm::directmap;
 use crate::purpose::{WATCHER, Watcher};
 use crate::sync;
@@ -155,5 +155,11 @@ impl Machine for ThisCpu {
         assert_in_window(at, bytes);
         // SAFETY: the caller holds a mapping of the range.
         unsafe { this::cache::flush(at, bytes) }
+    }
+}
+
+impl GuestMachine for ThisCpu {
+    fn flush_guest(&self, vmid: u16) {
+        this::tlb::flush_guest(vmid);
     }
 }

@@ -111,6 +111,7 @@ fn promised(built: &Built) -> Vec<String> {
         lines.push("payload: device tree at ".into());
         lines.push("payload: mmu on".into());
         lines.push(format!("tabula: domain {name}: powered off"));
+        lines.push(format!("tabula: domain {name}: destroyed, 0 frames lost, "));
     }
     lines.push(if plan.domains.is_empty() { NO_DOMAINS } else { DOMAINS_OFF }.to_owned());
     lines

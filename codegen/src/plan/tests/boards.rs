@@ -4,8 +4,9 @@ use paging::{Frame, FrameRange, Ipa, PhysAddr};
 
 use crate::model::{
     Arch, Board, Boot, BootEntry, Conduit, Console, ConsolePlace, Core, Cpus, DirectmapPolicy, Domain, EnableMethod,
-    Extents, GuestConsole, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, Origin, Placement, PolicyChoice, Pools,
-    PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner, Retention, Sourced, Timer, Uart, UartRegister, Width,
+    Extents, GuestConsole, GuestTables, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, Origin, Placement,
+    PolicyChoice, Pools, PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner, Retention, Sourced, Timer, Uart,
+    UartRegister, Width,
 };
 
 fn line<T>(value: T, line: u32) -> Sourced<T> {
@@ -130,6 +131,7 @@ pub(crate) fn arm64() -> Board {
         directmap: line(DirectmapPolicy::None, 70),
         directmap_choice: line(PolicyChoice::Fixed, 71),
         heap: Heap { pools: line(Pools::Elastic, 73), mapped_by: line(MappedBy::Page, 74) },
+        guest_tables: line(GuestTables::PoolWindow, 75),
         domains: vec![domain("payload", 16 << 20)],
         devices: Vec::new(),
         emulator: None,

@@ -176,3 +176,18 @@ fn fixed_pools_beyond_ram() {
     let change = |board: &mut Board| board.heap.pools.value = Pools::Fixed(1 << 30);
     check(arm64(), change, "E0606", "1 GiB", "at most 100");
 }
+
+#[test]
+fn a_domain_of_more_tables_than_a_pool_holds() {
+    let sized = |bytes: u64| {
+        move |board: &mut Board| {
+            board.memory.pa_bits.value = 48;
+            board.memory.banks = vec![bank(0x4000_0000, 40 << 40)];
+            board.domains[0].memory_bytes = bytes;
+        }
+    };
+    check(arm64(), sized(2 << 40), "E0608", "2048", "at most 1 TiB");
+    let mut board = arm64();
+    sized(1 << 40)(&mut board);
+    assert!(decide(&board, Flavour::Release).is_ok());
+}

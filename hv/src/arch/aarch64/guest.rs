@@ -1,34 +1,38 @@
 //! One vCPU at EL1: loaded, run, and what it leaves for.
 //!
-//! Its general registers live in its context, its EL1 registers in the CPU while it is loaded. Nothing of it is on the
-//! hypervisor's stack while it runs.
+//! All of it lies in its own pages behind the domain slot; its EL1 and SIMD registers are in the CPU while it is loaded.
+//! Nothing of it is on the hypervisor's stack while it runs: that is empty then.
 
 // UNSAFETY: writes registers of EL1 and of stage 2.
 #![expect(unsafe_code, reason = "system registers, and the way into a guest")]
 
-use core::cell::UnsafeCell;
+use core::ffi::c_void;
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{
-    CNTHCTL_EL2, CNTVOFF_EL2, CPTR_EL2, HCR_EL2, MDCR_EL2, SCTLR_EL1, SPSR_EL2, VMPIDR_EL2, VTCR_EL2, VTTBR_EL2,
+    CNTHCTL_EL2, CNTVOFF_EL2, CPTR_EL2, HCR_EL2, MDCR_EL2, Readable, SPSR_EL2, VMPIDR_EL2, VTCR_EL2, VTTBR_EL2,
     Writeable,
 };
-use paging::{Level, Stage2, VirtAddr};
+use paging::{Frame, Level, PAGE_BYTES, PhysAddr, Stage2, VirtAddr};
 
 use super::{cpu, registers, tlb};
+use crate::board::DOMAIN_AREA;
 use crate::board::types::Domain;
-use crate::board::{BLOBS, DOMAINS};
-use crate::{domain, say};
+use crate::domain::{self, Start};
+use crate::mm::domain_area::VcpuPage;
+use crate::say;
 
 mod exit;
 mod hypercall;
 mod memory;
 mod psci;
+mod system;
 
 pub(super) use exit::exit;
+use system::System;
 
-/// A vCPU's registers while it is not running.
-#[repr(C)]
+/// What a vCPU's register page holds.
+#[repr(C, align(16))]
 pub(super) struct Context {
     /// x0 to x30.
     pub(super) x: [u64; 31],
@@ -38,15 +42,25 @@ pub(super) struct Context {
     pub(super) state: u64,
     /// Whose it is.
     pub(super) domain: &'static Domain,
+    /// Registers of EL1, while it is not loaded.
+    system: System,
+    /// v0 to v31, FPCR and FPSR, while it is not loaded.
+    simd: Simd,
 }
 
-/// The contexts, one for each domain.
-struct Contexts(UnsafeCell<[Option<Context>; DOMAINS.len()]>);
+const _: () = assert!(size_of::<Context>() as u64 <= PAGE_BYTES, "a context is one page at most");
 
-// SAFETY: element n is touched only by the CPU that runs domain n, and a domain runs on one CPU.
-unsafe impl Sync for Contexts {}
+/// The SIMD and floating-point registers, as `vectors.s` lays them out.
+#[repr(C, align(16))]
+struct Simd {
+    v: [u128; 32],
+    control: u64,
+    status: u64,
+}
 
-static CONTEXTS: Contexts = Contexts(UnsafeCell::new([const { None }; DOMAINS.len()]));
+impl Simd {
+    const RESET: Self = Self { v: [0; 32], control: 0, status: 0 };
+}
 
 /// The PSTATE a guest starts with: EL1, own stack pointer, everything masked.
 const START: u64 = SPSR_EL2::M::EL1h.value
@@ -61,9 +75,8 @@ pub fn root_level(domain: &Domain) -> Level {
 }
 
 /// Runs a domain's first vCPU until the domain is over.
-pub fn run(index: usize, domain: &'static Domain) -> ! {
-    let kernel = BLOBS[domain.kernel].ipa;
-    let device_tree = BLOBS[domain.device_tree].ipa;
+pub fn run(registers: VirtAddr, start: &Start) -> ! {
+    let Start { domain, root, entry, argument } = *start;
     if domain.vcpus > 1 {
         say!("domain {}: 1 of {} vCPUs runs", domain.name, domain.vcpus);
     }
@@ -71,20 +84,37 @@ pub fn run(index: usize, domain: &'static Domain) -> ! {
         say!("domain {}: this CPU cannot translate {} bits of guest address", domain.name, domain.ipa_bits);
         domain::ended(domain, domain::End::Stopped)
     };
-    say!("domain {}: enters EL1 at {kernel} on cpu {}, device tree at {device_tree}", domain.name, cpu::index());
-    load(domain, vtcr);
+    say!("domain {}: enters EL1 at {entry} on cpu {}, device tree at {argument:#x}", domain.name, cpu::index());
     let mut x = [0; 31];
-    x[0] = device_tree.get();
-    let context = Context { x, counter: kernel.get(), state: START, domain };
-    enter(index, context)
+    x[0] = argument;
+    let context = Context { x, counter: entry.get(), state: START, domain, system: System::RESET, simd: Simd::RESET };
+    let at: *mut Context = registers.get() as *mut Context;
+    // SAFETY: the builder has mapped this page behind the loaded domain's slot, writable, for this vCPU alone, which does
+    // not run yet.
+    unsafe { at.write(context) };
+    load(domain, root, vtcr);
+    // SAFETY: as above: `at` is this vCPU's context.
+    let context = unsafe { &*at };
+    context.system.load();
+    // SAFETY: the routine reads `Simd`, and writes registers that the hypervisor, built without them, does not use.
+    unsafe { tabula_simd_load(&raw const context.simd) };
+    // SAFETY: as above; the domain stays loaded until `ended`. No value on this stack is needed again, as this function
+    // and its callers do not return.
+    unsafe { tabula_enter_clean(at.cast()) }
 }
 
-/// Makes the domain's tables and a reset EL1 this CPU's.
-fn load(domain: &Domain, vtcr: u64) {
+unsafe extern "C" {
+    /// In `vectors.s`: empties this CPU's stack, with zeroes, and enters the guest with what the context holds.
+    fn tabula_enter_clean(context: *mut c_void) -> !;
+    /// In `vectors.s`: makes these the CPU's.
+    fn tabula_simd_load(registers: *const Simd);
+}
+
+/// Makes this CPU ready for the domain.
+fn load(domain: &Domain, root: Frame, vtcr: u64) {
     HCR_EL2.set(registers::HCR_GUEST);
     VTCR_EL2.set(vtcr);
-    let root = domain::root(domain).frame.address().get();
-    VTTBR_EL2.set(u64::from(domain.vmid) << VTTBR_VMID_SHIFT | root);
+    VTTBR_EL2.set(u64::from(domain.vmid) << tlb::VTTBR_VMID_SHIFT | root.address().get());
     CPTR_EL2.set(registers::CPTR_GUEST);
     MDCR_EL2.set(registers::MDCR_GUEST | registers::event_counters());
     // Both counters and the physical timer are the guest's. Arm ARM, CNTHCTL_EL2 (E2H = 0): EL1PCTEN, EL1PCEN.
@@ -93,41 +123,20 @@ fn load(domain: &Domain, vtcr: u64) {
     registers::set_guest_identity();
     // vCPU 0. Arm ARM, MPIDR_EL1: bit 31 is RES1.
     VMPIDR_EL2.set(1 << 31);
-    reset();
     barrier::isb(barrier::SY);
-    tlb::flush_guest();
 }
 
-/// VTTBR_EL2.VMID, bits [63:48]. Arm ARM, VTTBR_EL2.
-const VTTBR_VMID_SHIFT: u32 = 48;
-
-macro_rules! zero {
-    ($($register:literal)*) => {
-        // SAFETY: these registers act at EL1 and EL0 only, where nothing runs yet.
-        unsafe { core::arch::asm!($(concat!("msr ", $register, ", xzr")),*, options(nostack, preserves_flags)) }
-    };
-}
-
-/// EL1 as after a reset; nothing of an earlier guest is left.
-fn reset() {
-    SCTLR_EL1.set(registers::SCTLR_EL1_START);
-    zero!("ttbr0_el1" "ttbr1_el1" "tcr_el1" "mair_el1" "amair_el1" "vbar_el1" "cpacr_el1" "contextidr_el1");
-    zero!("elr_el1" "spsr_el1" "esr_el1" "far_el1" "afsr0_el1" "afsr1_el1" "par_el1" "csselr_el1");
-    zero!("sp_el0" "sp_el1" "tpidr_el0" "tpidr_el1" "tpidrro_el0" "mdscr_el1");
-    zero!("cntkctl_el1" "cntp_ctl_el0" "cntv_ctl_el0" "cntp_cval_el0" "cntv_cval_el0");
-}
-
-fn enter(index: usize, context: Context) -> ! {
-    unsafe extern "C" {
-        /// In `vectors.s`. The stack of the caller is gone.
-        fn tabula_enter(context: *const core::ffi::c_void) -> !;
+/// Builds with checks: the page that shows the root of the guest's tables shows the root that is loaded.
+fn assert_alias(context: &Context) {
+    if cfg!(debug_assertions) {
+        let pages =
+            (DOMAIN_AREA.vcpu_page(0, VcpuPage::RootAlias).get(), DOMAIN_AREA.vcpu_page(0, VcpuPage::Registers).get());
+        let alias = VirtAddr::new(core::ptr::from_ref(context).addr() as u64 + (pages.0 - pages.1));
+        // BADDR, bits [47:1]; a root is a whole frame. Arm ARM, VTTBR_EL2.
+        let root = VTTBR_EL2.get() & ((1 << tlb::VTTBR_VMID_SHIFT) - 1);
+        let (root, shown) = (Frame::containing(PhysAddr::new(root)), memory::shown(alias));
+        assert!(shown == Some(root), "{alias} shows {shown:?}, and {root} is loaded");
     }
-    // SAFETY: this CPU is the one that runs the domain, which has not run before: nobody else looks at its element.
-    let slot = unsafe { &mut (&mut *CONTEXTS.0.get())[index] };
-    let context: *const Context = slot.insert(context);
-    // SAFETY: the context lies in a static; the domain's tables are loaded (`load`), and no value on this stack is
-    // needed again, as this function and its callers do not return.
-    unsafe { tabula_enter(context.cast()) }
 }
 
 /// A guest's address, as its own tables translate it.

@@ -9,6 +9,7 @@
 use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
+use aarch64_cpu::registers::{Readable, VTTBR_EL2, Writeable};
 use paging::{PAGE_BYTES, VirtAddr};
 
 /// Makes entries that became valid visible to this CPU's next walk.
@@ -46,10 +47,20 @@ pub fn flush_page_all(at: VirtAddr) {
     }
 }
 
-/// Forgets everything known of the loaded guest, both stages, on all CPUs.
-pub(super) fn flush_guest() {
-    // SAFETY: forgetting translations only makes later accesses walk again.
-    unsafe { asm!("dsb ishst", "tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
+/// VTTBR_EL2.VMID, bits [63:48]. Arm ARM, VTTBR_EL2.
+pub(super) const VTTBR_VMID_SHIFT: u32 = 48;
+
+/// Forgets everything known of a guest, both stages, on all CPUs: TLBI takes the VMID from VTTBR_EL2. Whatever root that
+/// names meanwhile is not walked, as EL1's translations are out of context at EL2 and speculation makes none: Arm ARM,
+/// "Use of out-of-context translation regimes".
+pub fn flush_guest(vmid: u16) {
+    let kept = VTTBR_EL2.get();
+    VTTBR_EL2.set(u64::from(vmid) << VTTBR_VMID_SHIFT | kept & ((1 << VTTBR_VMID_SHIFT) - 1));
+    // SAFETY: forgetting translations only makes later accesses walk again; no `nomem`, so the stores to the entries
+    // stay before it.
+    unsafe { asm!("dsb ishst", "isb", "tlbi vmalls12e1is", "dsb ish", options(nostack)) }
+    VTTBR_EL2.set(kept);
+    barrier::isb(barrier::SY);
 }
 
 /// TLBI by address: VA[55:12] in bits [43:0]. Arm ARM, "TLBI VAE2".

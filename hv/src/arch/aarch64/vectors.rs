@@ -36,6 +36,7 @@ static TAKEN: AtomicU32 = AtomicU32::new(0);
 
 const _: () = assert!(offset_of!(Context, x) == 0 && offset_of!(Context, counter) == 248);
 const _: () = assert!(offset_of!(Context, state) == 256, "vectors.s knows these offsets");
+const _: () = assert!(align_of::<Context>() == 16, "SP_EL2 points to one while its vCPU runs");
 
 global_asm!(
     include_str!("vectors.s"),

@@ -1,8 +1,7 @@
 // EL2's vectors, and the way into a guest.
 //
 // From EL2 itself: always fatal, reported from a stack of its own, as the usual one may be what failed.
-// From a guest: its registers go to its own context; SP_EL2 is at the top of this CPU's empty stack, where the
-// context's address lies.
+// From a guest: its registers go to its own context, which is where SP_EL2 points while it runs. The stack is empty then.
 //
 // Offsets and order: Arm ARM (DDI 0487), "Exception vectors".
 
@@ -14,7 +13,7 @@
 
 .macro lower number
     .balign 128
-    stp     x0, x1, [sp, #-16]!
+    stp     x0, x1, [sp]
     mov     x1, #\number
     b       leave_guest
 .endm
@@ -57,7 +56,7 @@ own_fault:
     b       2b
 
 leave_guest:
-    ldr     x0, [sp, #16]
+    mov     x0, sp
     stp     x2, x3, [x0, #16]
     stp     x4, x5, [x0, #32]
     stp     x6, x7, [x0, #48]
@@ -76,31 +75,26 @@ leave_guest:
     stp     x30, x3, [x0, #240]
     mrs     x3, spsr_el2
     str     x3, [x0, #256]
-    ldp     x2, x3, [sp], #16
-    stp     x2, x3, [x0]
-    bl      {exit}
-    b       enter_guest
-
-// tabula_enter(context): empties this CPU's stack, with zeroes, and enters the guest.
-.globl tabula_enter
-tabula_enter:
-    ldr     x1, ={stack}
     ldr     x2, ={stack_end}
     mov     sp, x2
+    mov     x19, x0
+    bl      {exit}
+    mov     x0, x19
+    b       tabula_enter
+
+// tabula_enter_clean(context): makes this CPU's stack zeroes, and goes on there.
+.globl tabula_enter_clean
+tabula_enter_clean:
+    ldr     x1, ={stack}
+    ldr     x2, ={stack_end}
 1:  stp     xzr, xzr, [x1], #16
     cmp     x1, x2
     b.lo    1b
-    str     x0, [sp, #-16]!
-    // The SIMD registers hold nothing of an earlier guest.
-    .arch_extension fp
-    .arch_extension simd
-    msr     fpcr, xzr
-    msr     fpsr, xzr
-.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-    movi    v\n\().2d, #0
-.endr
-enter_guest:
-    ldr     x0, [sp]
+
+// tabula_enter(context): enters the guest with the context's registers; what was on the stack is gone.
+.globl tabula_enter
+tabula_enter:
+    mov     sp, x0
     ldr     x3, [x0, #256]
     msr     spsr_el2, x3
     ldp     x30, x3, [x0, #240]
@@ -124,5 +118,32 @@ enter_guest:
     // Arm ARM, "Speculation barrier": nothing behind an exception return is speculated.
     dsb     nsh
     isb
+
+// tabula_simd_load(registers): v0 to v31, FPCR and FPSR are those that lie there.
+.globl tabula_simd_load
+tabula_simd_load:
+    .arch_extension fp
+    .arch_extension simd
+    ldp     q0, q1, [x0, #0]
+    ldp     q2, q3, [x0, #32]
+    ldp     q4, q5, [x0, #64]
+    ldp     q6, q7, [x0, #96]
+    ldp     q8, q9, [x0, #128]
+    ldp     q10, q11, [x0, #160]
+    ldp     q12, q13, [x0, #192]
+    ldp     q14, q15, [x0, #224]
+    ldp     q16, q17, [x0, #256]
+    ldp     q18, q19, [x0, #288]
+    ldp     q20, q21, [x0, #320]
+    ldp     q22, q23, [x0, #352]
+    ldp     q24, q25, [x0, #384]
+    ldp     q26, q27, [x0, #416]
+    ldp     q28, q29, [x0, #448]
+    ldp     q30, q31, [x0, #480]
+    add     x0, x0, #512
+    ldp     x1, x2, [x0]
+    msr     fpcr, x1
+    msr     fpsr, x2
+    ret
 
 .ltorg

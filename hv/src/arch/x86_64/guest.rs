@@ -2,10 +2,10 @@
 //!
 //! Enters no guest; stage 2 is the nested format that the planner plans.
 
-use paging::Level;
+use paging::{Level, VirtAddr};
 
 use crate::board::types::Domain;
-use crate::domain::{self, End};
+use crate::domain::{self, End, Start};
 
 /// The level at which a domain's tables start: nested paging has four levels, AMD APM vol. 2, "Nested Paging".
 pub fn root_level(_domain: &Domain) -> Level {
@@ -13,6 +13,6 @@ pub fn root_level(_domain: &Domain) -> Level {
 }
 
 /// Ends the domain before it begins.
-pub fn run(_index: usize, domain: &'static Domain) -> ! {
-    domain::ended(domain, End::Unsupported)
+pub fn run(_registers: VirtAddr, start: &Start) -> ! {
+    domain::ended(start.domain, End::Unsupported)
 }

@@ -35,6 +35,11 @@ pub fn flush_all() {
     shootdown::all_others();
 }
 
+/// Forgets everything known of a guest: nothing, since no processor enters one yet and so none walks a guest's tables.
+pub fn flush_guest(_vmid: u16) {
+    publish();
+}
+
 /// Forgets one page on all processors.
 pub fn flush_page_all(at: VirtAddr) {
     flush_page(at);

@@ -61,8 +61,8 @@ fn boot_maps_page(bench: &mut Bench) -> Outcome {
 
 fn boot_maps_block(bench: &mut Bench) -> Outcome {
     let frames = bench.scratch();
-    let mut windows = private::here();
-    let block = windows.block(frames.first);
+    let (cpu, mut window) = (ThisCpu::new(), private::scrub_window());
+    let block = window.show(&cpu, frames.first);
     let at = block.at();
     let during = seen_on_boot(bench, BLOCK, at, frames);
     drop(block);
@@ -133,8 +133,8 @@ pub(in crate::self_test) fn hold_page(frame: Frame, server: &Server) -> u64 {
 
 /// The same for a block in the scrub window.
 pub(in crate::self_test) fn hold_block(frame: Frame, server: &Server) -> u64 {
-    let mut windows = private::here();
-    let block = windows.block(frame);
+    let (cpu, mut window) = (ThisCpu::new(), private::scrub_window());
+    let block = window.show(&cpu, frame);
     server.hold(block.at().get());
     probe::here(block.at()).encode()
 }

@@ -25,7 +25,20 @@ const KEYS: [(&[&str], Key); 9] = [
     ),
     (&["console"], Some(("[console]", "base"))),
     (&["local apic"], Some(("[irq]", "lapic"))),
-    (&["page 0", "tables", "manifest", "domain slot", "scrub table", "scrub window"], None),
+    (
+        &[
+            "page 0",
+            "tables",
+            "manifest",
+            "pool window",
+            "guard above pool window",
+            "vcpu pages",
+            "guard above vcpu pages",
+            "scrub table",
+            "scrub window",
+        ],
+        None,
+    ),
 ];
 
 /// The owners of one board's addresses.

@@ -7,7 +7,7 @@ use core::fmt;
 use aarch64_cpu::registers::{ELR_EL1, ESR_EL1, ESR_EL2, FAR_EL2, HPFAR_EL2, Readable, SPSR_EL1, VBAR_EL1, Writeable};
 use paging::{Ipa, PAGE_BYTES};
 
-use super::{Context, GuestAddr, START, hypercall, psci};
+use super::{Context, GuestAddr, START, assert_alias, hypercall, psci};
 use crate::arch::this::syndrome::{Abort, Class, Syndrome};
 use crate::board::Place;
 use crate::board::types::Domain;
@@ -27,6 +27,7 @@ const XEN_IMMEDIATE: u16 = 0xea1;
 
 /// Handles one exit; on return the guest goes on.
 pub(in super::super) extern "C" fn exit(context: &mut Context, vector: u64) {
+    assert_alias(context);
     let syndrome = Syndrome::new(ESR_EL2.get());
     match vector {
         SYNCHRONOUS => synchronous(context, syndrome),
@@ -34,6 +35,7 @@ pub(in super::super) extern "C" fn exit(context: &mut Context, vector: u64) {
         _ => stop(context, &"an interrupt that nobody asked for"),
     }
     mapcache::here().assert_empty(Moment::ReturnToGuest);
+    assert_alias(context);
 }
 
 fn synchronous(context: &mut Context, syndrome: Syndrome) {

@@ -8,7 +8,7 @@
 use core::arch::asm;
 
 use aarch64_cpu::registers::{PAR_EL1, Readable, Writeable};
-use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr};
+use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr, VirtAddr};
 
 use super::GuestAddr;
 use crate::board::types::Domain;
@@ -37,15 +37,26 @@ pub(super) fn read(domain: &Domain, from: GuestAddr, into: &mut [u8]) -> Result<
     Ok(bytes)
 }
 
+/// The frame that the hypervisor itself reads at `at`. Arm ARM, "AT S1E2R", PAR_EL1.
+pub(super) fn shown(at: VirtAddr) -> Option<Frame> {
+    // SAFETY: a translation without an access; PAR_EL1 is the guest's and put back by `result_of`.
+    let found =
+        result_of(|| unsafe { asm!("at s1e2r, {}", "isb", in(reg) at.get(), options(nostack, preserves_flags)) });
+    found.map(|page| Frame::containing(PhysAddr::new(page)))
+}
+
 /// What the guest's tables, both stages, make of its address. Arm ARM, "AT S12E1R", PAR_EL1.
 fn translate(at: GuestAddr) -> Result<PhysAddr, Unreadable> {
+    // SAFETY: as `shown`.
+    let found = result_of(|| unsafe { asm!("at s12e1r, {}", "isb", in(reg) at.0, options(nostack, preserves_flags)) });
+    found.map(|page| PhysAddr::new(page + at.0 % PAGE_BYTES)).ok_or(Unreadable)
+}
+
+/// The physical page that an AT instruction finds. PAR_EL1 is the guest's: it is as it was on return.
+fn result_of(translate: impl FnOnce()) -> Option<u64> {
     let kept = PAR_EL1.get();
-    // SAFETY: a translation without an access; PAR_EL1 is the guest's and put back below.
-    unsafe { asm!("at s12e1r, {}", "isb", in(reg) at.0, options(nostack, preserves_flags)) }
+    translate();
     let result = PAR_EL1.extract();
     PAR_EL1.set(kept);
-    if result.is_set(PAR_EL1::F) {
-        return Err(Unreadable);
-    }
-    Ok(PhysAddr::new(result.read(PAR_EL1::PA) * PAGE_BYTES + at.0 % PAGE_BYTES))
+    (!result.is_set(PAR_EL1::F)).then(|| result.read(PAR_EL1::PA) * PAGE_BYTES)
 }

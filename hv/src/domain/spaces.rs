@@ -1,0 +1,104 @@
+//! The domains of the plan: the slot of each, for good, and what lies behind it while the domain exists.
+//!
+//! A domain's lock guards its tables and its area; the memory system's lock is taken while it is held, never before it.
+
+use arrayvec::ArrayVec;
+use paging::Frame;
+
+use super::builder::{self, BuildError, DomainPlan, DomainSpace, IMAGES, Placed, Tools};
+use super::number;
+use crate::arch::this::GuestFormat;
+use crate::board::DOMAINS;
+use crate::board::types::Domain;
+use crate::mm::domain_area::DomainSlot;
+use crate::mm::guest_tables::GuestTables;
+use crate::mm::{private, system};
+use crate::sync::{self, PolledLock};
+
+/// A domain, if it exists.
+struct Space {
+    own: Option<DomainSpace<GuestFormat>>,
+    /// Frames that were free before it was made.
+    free_before: u64,
+}
+
+impl Space {
+    const NONE: Self = Self { own: None, free_before: 0 };
+
+    fn tables(&self) -> &GuestTables<GuestFormat> {
+        &self.own.as_ref().expect("a domain has tables from its making to its end").tables
+    }
+}
+
+/// A domain that was made.
+pub(super) struct Made {
+    /// What became of its images.
+    pub(super) placed: ArrayVec<Placed, IMAGES>,
+    /// Tables of its translation.
+    pub(super) tables: u64,
+}
+
+/// Frames after the end of a domain.
+pub(super) struct Destroyed {
+    /// How many are free.
+    pub(super) free: u64,
+    /// How many more were before it was made.
+    pub(super) lost: u64,
+}
+
+static SPACES: [PolledLock<Space>; DOMAINS.len()] = [const { PolledLock::new(Space::NONE) }; DOMAINS.len()];
+
+static SLOTS: [DomainSlot; DOMAINS.len()] = {
+    let mut slots = [const { DomainSlot::new(0) }; DOMAINS.len()];
+    let mut at = 0;
+    while at < slots.len() {
+        slots[at] = DomainSlot::new(DOMAINS[at].vmid);
+        at += 1;
+    }
+    slots
+};
+
+/// By which CPUs load a domain.
+pub(super) fn slot(domain: &Domain) -> &'static DomainSlot {
+    &SLOTS[number(domain)]
+}
+
+/// The root of a domain's tables.
+pub(super) fn root(domain: &Domain) -> Frame {
+    with(domain, |space| space.tables().root().frame)
+}
+
+/// Makes a domain, which may be loaded from then on.
+///
+/// # Errors
+/// There is none.
+pub(super) fn make(domain: &Domain, plan: &DomainPlan<'_>) -> Result<Made, BuildError<GuestFormat>> {
+    let ready = with(domain, |space| {
+        system::with(|system, here| {
+            space.free_before = system.domain.counts().free;
+            let mut scrub = private::scrub_window();
+            let mut tools = Tools { heap: &mut system.domain, vmap: &mut system.vmap, scrub: &mut scrub };
+            builder::build(here, &mut tools, plan, &mut space.own)
+        })
+    })?;
+    slot(domain).open(ready.closed);
+    Ok(Made { placed: ready.placed, tables: with(domain, |space| space.tables().tables()) })
+}
+
+/// Takes a domain apart that no CPU has loaded.
+pub(super) fn destroy(domain: &Domain) -> Destroyed {
+    let closed = slot(domain).close().expect("whoever destroys a domain has unloaded it");
+    with(domain, |space| {
+        system::with(|system, here| {
+            let mut scrub = private::scrub_window();
+            let mut tools = Tools { heap: &mut system.domain, vmap: &mut system.vmap, scrub: &mut scrub };
+            DomainSpace::destroy(here, &mut tools, &mut space.own, closed);
+            let free = system.domain.counts().free;
+            Destroyed { free, lost: space.free_before.saturating_sub(free) }
+        })
+    })
+}
+
+fn with<R>(domain: &Domain, body: impl FnOnce(&mut Space) -> R) -> R {
+    body(&mut SPACES[number(domain)].lock(sync::wait))
+}
