@@ -19,7 +19,7 @@ pub struct GuestMap {
     pub gic: GuestGic,
     /// The emulated PL011.
     pub uart: Option<GuestUart>,
-    /// The page of Xen's console ring.
+    /// The page of Xen's console ring, and one behind it for `shared_info` until the guest says where it wants that.
     pub console_ring: GuestRange,
     /// Where the guest maps its grant table.
     pub grants: GuestRange,
@@ -110,8 +110,10 @@ const GICV2_GICC_BYTES: u64 = 0x2000;
 const GICV3_GICD_BYTES: u64 = 0x1_0000;
 /// One redistributor: RD_base and SGI_base. Arm IHI 0069, "Redistributor register map".
 const GICR_BYTES: u64 = 0x2_0000;
-/// As many frames as Xen grants by default: `gnttab_max_frames`. Xen command line documentation.
-const GRANT_FRAMES: u64 = 64;
+/// The console's ring, then `shared_info`.
+const RING_PAGES: u64 = 2;
+/// 2,048 grants of version 1, eight bytes each. Xen public headers, `grant_table.h`.
+const GRANT_FRAMES: u64 = 4;
 /// Xen's event channel interrupt on Arm is PPI 15. Xen public headers, `arch-arm.h`, GUEST_EVTCHN_PPI.
 const EVENT_INTID: u32 = 31;
 /// Shared peripheral interrupts start here. Arm IHI 0048 and IHI 0069, INTIDs.
@@ -124,8 +126,9 @@ pub(super) fn place(board: &Board, domain: &Domain, ipa_bits: u8) -> Result<Gues
     let passed = passed(board, domain);
     let kind = Kind::of(&board.irq);
     let sizes = kind.sizes(domain.vcpus.value);
-    let [gicd, gic, uart, ring, grants] = [sizes[0], sizes[1], PAGE_BYTES, PAGE_BYTES, GRANT_FRAMES * PAGE_BYTES]
-        .map(|bytes| bytes.next_multiple_of(UNIT));
+    let [gicd, gic, uart, ring, grants] =
+        [sizes[0], sizes[1], PAGE_BYTES, RING_PAGES * PAGE_BYTES, GRANT_FRAMES * PAGE_BYTES]
+            .map(|bytes| bytes.next_multiple_of(UNIT));
     let area = gicd + gic + uart + ring + grants;
     let base = hole(domain, &passed, area, 1 << ipa_bits).ok_or_else(|| no_hole(domain, area, ipa_bits))?;
     let range = |offset: u64, bytes: u64| GuestRange { base: Ipa::new(base + offset), bytes };
@@ -138,7 +141,7 @@ pub(super) fn place(board: &Board, domain: &Domain, ipa_bits: u8) -> Result<Gues
     Ok(GuestMap {
         gic: kind.gic(gicd_range, gic_range),
         uart: uart_range,
-        console_ring: range(gicd + gic + uart, PAGE_BYTES),
+        console_ring: range(gicd + gic + uart, RING_PAGES * PAGE_BYTES),
         grants: range(gicd + gic + uart + ring, GRANT_FRAMES * PAGE_BYTES),
         event_intid: EVENT_INTID,
         vcpu_ids: (0..domain.vcpus.value).map(affinity).collect(),

@@ -658,11 +658,11 @@ pub static DOMAINS: [types::Domain; 1] = [
             uart: None,
             console_ring: types::GuestRange {
                 base: paging::Ipa::new(0x0804_0000),
-                bytes: 0x1000,
+                bytes: 0x2000,
             },
             grants: types::GuestRange {
                 base: paging::Ipa::new(0x0805_0000),
-                bytes: 0x4_0000,
+                bytes: 0x4000,
             },
             event_intid: 31,
             vcpu_ids: &[0x0],

@@ -13,7 +13,8 @@ pub struct GuestMap {
     pub gic: GuestGic,
     /// The emulated PL011, where the console is one.
     pub uart: Option<GuestUart>,
-    /// The page of Xen's console ring: HVM_PARAM_CONSOLE_PFN is its frame.
+    /// The page of Xen's console ring, whose frame is HVM_PARAM_CONSOLE_PFN, and one behind it for `shared_info` until the
+    /// guest says where it wants that.
     pub console_ring: GuestRange,
     /// Where the guest maps its grant table: `reg` of its hypervisor node.
     pub grants: GuestRange,
