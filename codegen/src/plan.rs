@@ -7,6 +7,7 @@ mod domain_area;
 mod domains;
 mod guest;
 mod image;
+mod interrupts;
 mod interval;
 mod mappings;
 mod memory_windows;
@@ -25,9 +26,9 @@ use paging::{Frame, FrameRange, PhysAddr, VirtAddr};
 pub use guest::{GuestGic, GuestMap, GuestRange, GuestUart, Passed};
 pub use interval::{Clash, IntervalSet, Owner};
 pub use parts::{
-    Access, AddressRange, Blob, BlobKind, CpuFrames, DomainArea, FixedSlots, Flavour, Hole, Mapping, MemoryWindows,
-    PhysicalRegion, PlannedDomain, PlannedEntry, PlannedSection, PlannedTable, PrivateArea, RootKind, VirtualRegion,
-    Window,
+    Access, AddressRange, Blob, BlobKind, CpuFrames, DomainArea, FixedSlots, Flavour, Hole, Interrupts, Mapping,
+    MemoryWindows, PhysicalRegion, PlannedDomain, PlannedEntry, PlannedSection, PlannedTable, PrivateArea, RootKind,
+    VirtualRegion, Window,
 };
 
 use self::physical::Physical;
@@ -82,6 +83,8 @@ pub struct Plan {
     pub private: PrivateArea,
     /// What lies behind the domain slot.
     pub domain_area: DomainArea,
+    /// The interrupt controller.
+    pub interrupts: Interrupts,
     /// Where the memory system keeps its books.
     pub memory: MemoryWindows,
     /// First byte of the directmap window, where the board may have one.
@@ -116,7 +119,7 @@ fn decide(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
     let given = domains::place_given(board, &mut physical, &mut refusals);
     let trampoline = image::place_trampoline(board, &mut physical, &mut refusals);
     let limits = domains::table_limits(board, &mut refusals);
-    let inputs = Inputs { board, flavour, map: &map, trampoline };
+    let inputs = Inputs { board, flavour, map: &map, memory: &memory, trampoline };
     let draft = image::place(&inputs, &mut physical, &mut refusals);
     let places = domains::place_auto(board, given, &mut physical, &mut refusals);
     let guests = domains::guests(board, &mut refusals);
@@ -162,6 +165,7 @@ fn assemble(
         firmware: map.firmware,
         private: map.private,
         domain_area: map.domain_area,
+        interrupts: interrupts::place(board, memory.interrupts),
         memory,
         directmap: mappings::has_window(board).then_some(map.slots.directmap),
         directmap_ram: mappings::directmap_ram(board, draft.footprint, trampoline),

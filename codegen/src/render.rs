@@ -4,6 +4,7 @@
 
 mod beliefs;
 mod guest;
+mod interrupts;
 mod layout;
 mod memory;
 mod rust;

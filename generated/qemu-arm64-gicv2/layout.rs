@@ -12,7 +12,7 @@ pub const PLATFORM: types::Platform = types::Platform {
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x4020_0000),
     load_from: types::Origin::BaseLine(69),
-    footprint_bytes: 0x6_5000,
+    footprint_bytes: 0x6_6000,
     entry_el: 2,
     entry_el_from: types::Origin::BaseLine(70),
     turn_on_root: paging::Frame::new(0x4_0238),
@@ -41,21 +41,21 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "tables",
         base: paging::PhysAddr::new(0x4023_0000),
         link: paging::VirtAddr::new(0x0a00_0023_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x4023_c000),
-        link: paging::VirtAddr::new(0x0a00_0023_c000),
+        base: paging::PhysAddr::new(0x4023_d000),
+        link: paging::VirtAddr::new(0x0a00_0023_d000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(73),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 40] = [
+pub static REGIONS: [types::Region; 42] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -87,21 +87,21 @@ pub static REGIONS: [types::Region; 40] = [
     types::Region {
         name: "tables",
         base: paging::VirtAddr::new(0x0a00_0023_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_0023_c000),
+        base: paging::VirtAddr::new(0x0a00_0023_d000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_0024_4000),
-        bytes: 0x1b_c000,
+        base: paging::VirtAddr::new(0x0a00_0024_5000),
+        bytes: 0x1b_b000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -162,71 +162,85 @@ pub static REGIONS: [types::Region; 40] = [
         from: types::Origin::BaseLine(77),
     },
     types::Region {
-        name: "heap lists",
+        name: "interrupt controller",
         base: paging::VirtAddr::new(0x0a00_0060_0000),
+        bytes: 0x4000,
+        access: types::Access::Device,
+        from: types::Origin::Line(11),
+    },
+    types::Region {
+        name: "guard above interrupt controller",
+        base: paging::VirtAddr::new(0x0a00_0060_4000),
+        bytes: 0x3f_c000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(11),
+    },
+    types::Region {
+        name: "heap lists",
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above heap lists",
-        base: paging::VirtAddr::new(0x0a00_0080_0000),
+        base: paging::VirtAddr::new(0x0a00_00c0_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "block records",
-        base: paging::VirtAddr::new(0x0a00_00a0_0000),
-        bytes: 0x20_0000,
-        access: types::Access::Window,
-        from: types::Origin::BaseLine(15),
-    },
-    types::Region {
-        name: "guard above block records",
-        base: paging::VirtAddr::new(0x0a00_00c0_0000),
-        bytes: 0x20_0000,
-        access: types::Access::Guard,
-        from: types::Origin::BaseLine(15),
-    },
-    types::Region {
-        name: "frame records",
         base: paging::VirtAddr::new(0x0a00_00e0_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::BaseLine(15),
     },
     types::Region {
-        name: "guard above frame records",
+        name: "guard above block records",
         base: paging::VirtAddr::new(0x0a00_0100_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::BaseLine(15),
     },
     types::Region {
-        name: "vmap",
+        name: "frame records",
         base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::BaseLine(15),
+    },
+    types::Region {
+        name: "guard above frame records",
+        base: paging::VirtAddr::new(0x0a00_0140_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::BaseLine(15),
+    },
+    types::Region {
+        name: "vmap",
+        base: paging::VirtAddr::new(0x0a00_0160_0000),
         bytes: 0x1000_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above vmap",
-        base: paging::VirtAddr::new(0x0a00_1120_0000),
+        base: paging::VirtAddr::new(0x0a00_1160_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "heap",
-        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        base: paging::VirtAddr::new(0x0a00_1180_0000),
         bytes: 0x10_0000_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above heap",
-        base: paging::VirtAddr::new(0x0a10_1140_0000),
+        base: paging::VirtAddr::new(0x0a10_1180_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
@@ -390,36 +404,36 @@ pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
     types::PhysRegion {
         name: "tables",
         base: paging::PhysAddr::new(0x4023_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x4023_c000),
+        base: paging::PhysAddr::new(0x4023_d000),
         bytes: 0x8000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x4024_4000),
+        base: paging::PhysAddr::new(0x4024_5000),
         bytes: 0x1_0000,
         from: types::Origin::BaseLine(74),
     },
     types::PhysRegion {
         name: "scratch",
-        base: paging::PhysAddr::new(0x4025_4000),
+        base: paging::PhysAddr::new(0x4025_5000),
         bytes: 0x4000,
         from: types::Origin::BaseLine(78),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x4025_8000),
+        base: paging::PhysAddr::new(0x4025_9000),
         bytes: 0xc000,
         from: types::Origin::BaseLine(27),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x4026_4000),
+        base: paging::PhysAddr::new(0x4026_5000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
@@ -471,32 +485,32 @@ pub static CPU_FRAMES: [types::CpuFrames; 4] = [
         private_l1: paging::Frame::new(0x4_0235),
         private_l2: paging::Frame::new(0x4_0236),
         private_l3: paging::Frame::new(0x4_0237),
-        stack: paging::Frame::new(0x4_0244),
-        scratch: paging::Frame::new(0x4_0254),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x4_0258),
-        private_l1: paging::Frame::new(0x4_0259),
-        private_l2: paging::Frame::new(0x4_025a),
-        private_l3: paging::Frame::new(0x4_025b),
-        stack: paging::Frame::new(0x4_0248),
+        stack: paging::Frame::new(0x4_0245),
         scratch: paging::Frame::new(0x4_0255),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_025c),
-        private_l1: paging::Frame::new(0x4_025d),
-        private_l2: paging::Frame::new(0x4_025e),
-        private_l3: paging::Frame::new(0x4_025f),
-        stack: paging::Frame::new(0x4_024c),
+        root: paging::Frame::new(0x4_0259),
+        private_l1: paging::Frame::new(0x4_025a),
+        private_l2: paging::Frame::new(0x4_025b),
+        private_l3: paging::Frame::new(0x4_025c),
+        stack: paging::Frame::new(0x4_0249),
         scratch: paging::Frame::new(0x4_0256),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0260),
-        private_l1: paging::Frame::new(0x4_0261),
-        private_l2: paging::Frame::new(0x4_0262),
-        private_l3: paging::Frame::new(0x4_0263),
-        stack: paging::Frame::new(0x4_0250),
+        root: paging::Frame::new(0x4_025d),
+        private_l1: paging::Frame::new(0x4_025e),
+        private_l2: paging::Frame::new(0x4_025f),
+        private_l3: paging::Frame::new(0x4_0260),
+        stack: paging::Frame::new(0x4_024d),
         scratch: paging::Frame::new(0x4_0257),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x4_0261),
+        private_l1: paging::Frame::new(0x4_0262),
+        private_l2: paging::Frame::new(0x4_0263),
+        private_l3: paging::Frame::new(0x4_0264),
+        stack: paging::Frame::new(0x4_0251),
+        scratch: paging::Frame::new(0x4_0258),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -561,27 +575,27 @@ pub const RETENTION: crate::mm::mapcache::Retention = crate::mm::mapcache::Reten
 /// Addresses of the memory system.
 pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
     lists: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_0060_0000),
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
         bytes: 0x20_0000,
         from: types::Origin::Default,
     },
     block_records: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_00a0_0000),
-        bytes: 0x20_0000,
-        from: types::Origin::BaseLine(15),
-    },
-    frame_records: types::AddressRange {
         base: paging::VirtAddr::new(0x0a00_00e0_0000),
         bytes: 0x20_0000,
         from: types::Origin::BaseLine(15),
     },
-    vmap: types::AddressRange {
+    frame_records: types::AddressRange {
         base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::BaseLine(15),
+    },
+    vmap: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_0160_0000),
         bytes: 0x1000_0000,
         from: types::Origin::Default,
     },
     heap: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        base: paging::VirtAddr::new(0x0a00_1180_0000),
         bytes: 0x10_0000_0000,
         from: types::Origin::Default,
     },
@@ -621,8 +635,21 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x4_0264),
+    frame: paging::Frame::new(0x4_0265),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
+};
+/// The interrupt controller, and where its registers are mapped.
+pub const INTERRUPTS: types::Interrupts = types::Interrupts::GicV2 {
+    distributor: paging::VirtAddr::new(0x0a00_0060_0000),
+    cpu_interface: paging::VirtAddr::new(0x0a00_0060_1000),
+    control: Some(paging::VirtAddr::new(0x0a00_0060_3000)),
+    maintenance_intid: 25,
+};
+/// The processors' timers.
+pub const TIMER: types::Timer = types::Timer::ArmGeneric {
+    phys: 30,
+    virt: 27,
+    hyp_phys: 26,
 };
 /// Files that the loader places, in the manifest's order.
 pub static BLOBS: [types::Blob; 2] = [

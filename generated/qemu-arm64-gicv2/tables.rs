@@ -2,7 +2,7 @@
 use paging::{Entry, Frame, HostAccess, HostAttributes, Index, Level, Memory, Table, El2};
 use crate::board::types::CpuFrames;
 /// Static tables.
-pub const TABLES: usize = 12;
+pub const TABLES: usize = 13;
 const _: () = assert!(
     crate ::board::SECTIONS[2].bytes == TABLES as u64 * paging::PAGE_BYTES
 );
@@ -20,6 +20,7 @@ pub const FRAMES: [Frame; TABLES] = [
     Frame::new(0x4_0239),
     Frame::new(0x4_023a),
     Frame::new(0x4_023b),
+    Frame::new(0x4_023c),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -38,9 +39,10 @@ const DEVICE: HostAttributes = HostAttributes::new(
 /// - 6: boot root: L2 of 0x7f80_0000_0000
 /// - 7: boot root: L3 of 0x7f80_0000_0000
 /// - 8: turn-on root
-/// - 9: turn-on root: L3 of 0x4020_0000
-/// - 10: turn-on root: L2 of 0x4000_0000
-/// - 11: turn-on root: L1 of 0x0000
+/// - 9: boot root: L3 of 0x0a00_0060_0000
+/// - 10: turn-on root: L3 of 0x4020_0000
+/// - 11: turn-on root: L2 of 0x4000_0000
+/// - 12: turn-on root: L1 of 0x0000
 pub const fn boot_tables() -> [Table; TABLES] {
     let mut tables = [[Entry::INVALID; 512]; TABLES];
     tables[0][20] = El2::table(FRAMES[1]);
@@ -48,6 +50,7 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[1][0] = El2::table(FRAMES[2]);
     tables[2][1] = El2::table(FRAMES[3]);
     tables[2][2] = El2::table(FRAMES[4]);
+    tables[2][3] = El2::table(FRAMES[9]);
     tables[3][0] = El2::leaf(Level::L3, Frame::new(0x4_0200), CODE);
     tables[3][1] = El2::leaf(Level::L3, Frame::new(0x4_0201), CODE);
     tables[3][2] = El2::leaf(Level::L3, Frame::new(0x4_0202), CODE);
@@ -116,23 +119,28 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][65] = El2::leaf(Level::L3, Frame::new(0x4_0241), DATA);
     tables[3][66] = El2::leaf(Level::L3, Frame::new(0x4_0242), DATA);
     tables[3][67] = El2::leaf(Level::L3, Frame::new(0x4_0243), DATA);
+    tables[3][68] = El2::leaf(Level::L3, Frame::new(0x4_0244), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0x9000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_0264), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_0265), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_0244), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_0245), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_0246), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0247), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_0245), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_0246), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_0247), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0248), DATA);
     tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_0236), DATA);
     tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_0237), DATA);
     tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_0230), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_0254), DATA);
-    tables[8][0] = El2::table(FRAMES[11]);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_0255), DATA);
+    tables[8][0] = El2::table(FRAMES[12]);
     tables[8][20] = El2::table(FRAMES[1]);
-    tables[9][0] = El2::leaf(Level::L3, Frame::new(0x4_0200), CODE);
-    tables[10][1] = El2::table(FRAMES[9]);
+    tables[9][0] = El2::leaf(Level::L3, Frame::new(0x8000), DEVICE);
+    tables[9][1] = El2::leaf(Level::L3, Frame::new(0x8010), DEVICE);
+    tables[9][2] = El2::leaf(Level::L3, Frame::new(0x8011), DEVICE);
+    tables[9][3] = El2::leaf(Level::L3, Frame::new(0x8030), DEVICE);
+    tables[10][0] = El2::leaf(Level::L3, Frame::new(0x4_0200), CODE);
     tables[11][1] = El2::table(FRAMES[10]);
+    tables[12][1] = El2::table(FRAMES[11]);
     [
         Table::from_entries(tables[0]),
         Table::from_entries(tables[1]),
@@ -146,6 +154,7 @@ pub const fn boot_tables() -> [Table; TABLES] {
         Table::from_entries(tables[9]),
         Table::from_entries(tables[10]),
         Table::from_entries(tables[11]),
+        Table::from_entries(tables[12]),
     ]
 }
 /// The root of one CPU: what all share, and its own private area.

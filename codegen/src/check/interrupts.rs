@@ -3,7 +3,7 @@
 use super::Checker;
 use super::claims::{Claims, Use};
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Span, human_bytes};
 use crate::model::{self, Arch, Cpus, EnableMethod, GicPages, Mmio};
 use crate::schema::{self, File, GiccAlias, Irq, IrqWord, Registers, Timer, TimerWord, Written};
 
@@ -21,6 +21,8 @@ const GICV2_GICC_64K: u64 = 0x2_0000;
 const GICV3_GICD: u64 = 0x1_0000;
 /// One redistributor: RD_base and SGI_base frames of 64 KiB. Arm IHI 0069, Redistributor register map.
 const GICR_STRIDE: u64 = 0x2_0000;
+/// A frame of a redistributor.
+const GICR_FRAME: u64 = 0x1_0000;
 /// One page. Intel SDM vol. 3, Local APIC register address map.
 const LAPIC: u64 = 0x1000;
 
@@ -56,7 +58,7 @@ fn inapplicable(checker: &mut Checker, table: &Irq) {
     let (v2, v3) = (kind == IrqWord::GicV2, kind == IrqWord::GicV3);
     let one = |key: &Option<Written<Registers>>| key.as_ref().map(|key| key.span);
     let list = |key: &Option<Vec<Written<Registers>>>| key.as_ref().and_then(|list| list.first()).map(|key| key.span);
-    let keys: [(&str, Option<Span>, bool); 10] = [
+    let keys: [(&str, Option<Span>, bool); 11] = [
         ("irq.gicd", one(&table.gicd), v2 || v3),
         ("irq.gicc", one(&table.gicc), v2),
         ("irq.gich", one(&table.gich), v2),
@@ -64,6 +66,7 @@ fn inapplicable(checker: &mut Checker, table: &Irq) {
         ("irq.gicc-alias", table.gicc_alias.as_ref().map(|key| key.span), v2),
         ("irq.v2m", list(&table.v2m), v2),
         ("irq.gicr", list(&table.gicr), v3),
+        ("irq.gicr-stride", table.gicr_stride.as_ref().map(|key| key.span), v3),
         ("irq.its", list(&table.its), v3),
         ("irq.lapic", one(&table.lapic), kind == IrqWord::Apic),
         ("irq.ioapic", list(&table.ioapic), kind == IrqWord::Apic),
@@ -128,24 +131,38 @@ fn gic_v3(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut 
     let first = table.gicr.as_ref().and_then(|list| list.first());
     checker.needed("irq.gicr", first, table.kind.span, "a GICv3 has redistributors");
     let gicr = windows(checker, "irq.gicr", table.gicr.as_ref(), claims);
-    let room: u64 = gicr.iter().map(|window| window.bytes / GICR_STRIDE).sum();
+    let stride_bytes = stride(checker, table);
+    let room: u64 = gicr.iter().map(|window| window.bytes / stride_bytes).sum();
     if let (Some(first), Some(cpus)) = (first, cpus)
         && room < cpus.cores.len() as u64
     {
-        let (cores, need) = (cpus.cores.len(), cpus.cores.len() as u64 * GICR_STRIDE);
+        let (cores, need) = (cpus.cores.len(), cpus.cores.len() as u64 * stride_bytes);
         let claim = format!("irq.gicr has room for {room} redistributors, the board has {cores} cores");
         checker.at(
             &codes::E0313,
             first.value.size.span,
             claim,
-            "128 KiB for each core",
+            &format!("{} for each core", human_bytes(stride_bytes)),
             &format!("{cores} cores need {need:#x} bytes"),
         );
     }
     let its = windows(checker, "irq.its", table.its.as_ref(), claims);
     let maintenance = maintenance(checker, table);
     first?;
-    Some(model::Irq::GicV3 { gicd: gicd?, gicr, its, maintenance_intid: maintenance? })
+    Some(model::Irq::GicV3 { gicd: gicd?, gicr, stride_bytes, its, maintenance_intid: maintenance? })
+}
+
+/// Bytes from one redistributor to the next: whole frames of 64 KiB, two at least.
+fn stride(checker: &mut Checker, table: &Irq) -> u64 {
+    let Some(written) = &table.gicr_stride else { return GICR_STRIDE };
+    let bytes = written.value.0;
+    if bytes < GICR_STRIDE {
+        let claim = format!("irq.gicr-stride is {bytes:#x} bytes, a redistributor has at least {GICR_STRIDE:#x}");
+        checker.at(&codes::E0313, written.span, claim, "too small", "write gicr-stride = \"128 KiB\"");
+    } else if checker.aligned("irq.gicr-stride", bytes, written.span, GICR_FRAME) {
+        return bytes;
+    }
+    GICR_STRIDE
 }
 
 fn apic(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut Claims) -> Option<model::Irq> {

@@ -43,6 +43,8 @@ pub enum Irq {
         gicd: Mmio,
         /// Redistributor windows.
         gicr: Vec<Mmio>,
+        /// Bytes from one redistributor to the next.
+        stride_bytes: u64,
         /// Interrupt translation services.
         its: Vec<Mmio>,
         /// INTID of the maintenance interrupt.

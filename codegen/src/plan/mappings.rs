@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use paging::{Frame, FrameRange, HostAccess, HostAttributes, Level, Memory, PAGE_BYTES, PhysAddr, VirtAddr};
 
-use super::parts::{Access, CpuFrames, Mapping, PlannedSection, RootKind};
+use super::interrupts;
+use super::parts::{Access, AddressRange, CpuFrames, Mapping, PlannedSection, RootKind};
 use super::physical::addresses;
 use super::windows::{BLOCK_BYTES, VirtualMap, page, static_slots};
 use crate::model::{Board, DirectmapPolicy, PolicyChoice, ReservedKind};
@@ -15,6 +16,7 @@ use crate::model::{Board, DirectmapPolicy, PolicyChoice, ReservedKind};
 pub(super) struct Placed<'a> {
     pub(super) board: &'a Board,
     pub(super) map: &'a VirtualMap,
+    pub(super) interrupts: AddressRange,
     pub(super) sections: &'a [PlannedSection],
     pub(super) footprint: FrameRange,
     pub(super) boot_cpu: CpuFrames,
@@ -39,11 +41,12 @@ fn attributes(access: Access) -> Option<HostAttributes> {
 }
 
 impl Placed<'_> {
-    /// All of them: image, static fixmap slots, private area, directmap, identity.
+    /// All of them: image, static fixmap slots, private area, interrupt controller, directmap, identity.
     pub(super) fn mappings(&self) -> Vec<Mapping> {
         let mut list: Vec<Mapping> = self.image().collect();
         list.extend(self.fixmap());
         list.extend(self.private());
+        list.extend(interrupts::mappings(self.board, self.interrupts));
         list.extend(self.directmap());
         list.extend(self.identity());
         list

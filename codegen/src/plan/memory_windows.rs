@@ -1,9 +1,11 @@
-//! Addresses of the memory system, shared by all CPUs: its books, global maps, heap pages.
+//! Addresses shared by all CPUs besides the image and its windows: the interrupt controller's registers, the memory
+//! system's books, global maps, heap pages.
 //!
-//! Spends no table and no frame: all of it lies below the root entry of the image, whose table is there anyway.
+//! Spends no frame on the memory system: all of it lies below the root entry of the image, whose table is there anyway.
 
 use paging::{Level, PAGE_BYTES, VirtAddr};
 
+use super::interrupts;
 use super::parts::{Access, AddressRange, MemoryWindows, VirtualRegion};
 use super::refusal::Refusal;
 use super::windows::{BLOCK_BYTES, VirtualMap, guard};
@@ -21,7 +23,8 @@ const BLOCK_RECORD_BYTES: u64 = 16;
 const FRAME_RECORDS_BYTES: u64 = PAGE_BYTES;
 
 /// Names of the windows, as regions.
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 6] = [
+    ("interrupt controller", "guard above interrupt controller"),
     ("heap lists", "guard above heap lists"),
     ("block records", "guard above block records"),
     ("frame records", "guard above frame records"),
@@ -68,6 +71,7 @@ pub(super) fn place(board: &Board, map: &VirtualMap, refusals: &mut Vec<Refusal>
     let whole = |bytes: u64| bytes.next_multiple_of(BLOCK_BYTES);
     let layout = &board.layout;
     let wanted = [
+        interrupts::wanted(board),
         (BLOCK_BYTES, Origin::Default),
         (whole(blocks * BLOCK_RECORD_BYTES), highest),
         (whole(blocks * FRAME_RECORDS_BYTES), highest),
@@ -89,13 +93,13 @@ pub(super) fn place(board: &Board, map: &VirtualMap, refusals: &mut Vec<Refusal>
         refusals.push(too_large(&wanted, missing));
     }
     // A refused plan is never used.
-    let [lists, block_records, frame_records, vmap, heap] =
+    let [interrupts, lists, block_records, frame_records, vmap, heap] =
         places.map(|place| place.unwrap_or(AddressRange { base: map.image, bytes: 0, from: Origin::Default }));
     let heap = heap_has_an_area(board).then_some(heap);
-    MemoryWindows { lists, block_records, frame_records, vmap, heap }
+    MemoryWindows { lists, block_records, frame_records, vmap, heap, interrupts }
 }
 
-fn too_large(wanted: &[(u64, Origin); 5], missing: usize) -> Refusal {
+fn too_large(wanted: &[(u64, Origin); 6], missing: usize) -> Refusal {
     let total: u64 = wanted.iter().map(|(bytes, _)| bytes).fold(0, |sum, bytes| sum.saturating_add(*bytes));
     let message = format!(
         "records, vmap and heap take {} of addresses, the root entry of the image spans {}",
@@ -103,7 +107,7 @@ fn too_large(wanted: &[(u64, Origin); 5], missing: usize) -> Refusal {
         human_bytes(SLOT_BYTES)
     );
     let largest = wanted.iter().zip(NAMES).max_by_key(|((bytes, _), _)| *bytes);
-    let ((_, from), (name, _)) = largest.expect("five windows");
+    let ((_, from), (name, _)) = largest.expect("six windows");
     let mut refusal = Refusal::new(&codes::E0605, message, *from, name);
     let (at, (short, _)) = (wanted[missing].1, NAMES[missing]);
     if at != *from {
@@ -129,9 +133,9 @@ pub(super) fn regions(windows: &MemoryWindows) -> Vec<VirtualRegion> {
         windows.heap,
     ];
     let mut list = Vec::new();
-    for (range, (name, above)) in ranges.into_iter().zip(NAMES) {
+    for (range, (name, above)) in ranges.into_iter().zip(&NAMES[1..]) {
         let Some(AddressRange { base, bytes, from }) = range else { continue };
-        let region = VirtualRegion { name: name.into(), base, bytes, access: Access::Window, from };
+        let region = VirtualRegion { name: (*name).into(), base, bytes, access: Access::Window, from };
         let end = VirtAddr::new(base.get() + bytes);
         list.push(region);
         list.push(guard(above, end, VirtAddr::new(end.get() + BLOCK_BYTES), from));

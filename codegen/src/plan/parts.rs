@@ -228,6 +228,37 @@ pub struct MemoryWindows {
     pub vmap: AddressRange,
     /// Heap pages where there is no window.
     pub heap: Option<AddressRange>,
+    /// Registers of the interrupt controller, where the hypervisor drives it.
+    pub interrupts: AddressRange,
+}
+
+/// The interrupt controller, and where its registers are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupts {
+    /// GICv2.
+    GicV2 {
+        /// Distributor, one page.
+        distributor: VirtAddr,
+        /// CPU interface, two pages.
+        cpu_interface: VirtAddr,
+        /// Virtual interface control, one page.
+        control: Option<VirtAddr>,
+        /// INTID of the maintenance interrupt.
+        maintenance_intid: u32,
+    },
+    /// GICv3 or v4.
+    GicV3 {
+        /// Distributor, up to the routers.
+        distributor: VirtAddr,
+        /// First redistributor: RD_base and SGI_base, a page each; the others follow.
+        redistributors: VirtAddr,
+        /// How many.
+        count: usize,
+        /// INTID of the maintenance interrupt.
+        maintenance_intid: u32,
+    },
+    /// Local APIC and I/O APICs.
+    Apic,
 }
 
 /// Where the parts of the loaded domain's area lie.

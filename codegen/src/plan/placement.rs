@@ -5,7 +5,7 @@
 use paging::{Frame, FrameRange, Level, PAGE_BYTES, PhysAddr, VirtAddr};
 
 use super::mappings::{Placed, directmap_slots};
-use super::parts::{Access, CpuFrames, Flavour, Mapping, PlannedSection, PlannedTable};
+use super::parts::{Access, CpuFrames, Flavour, Mapping, MemoryWindows, PlannedSection, PlannedTable};
 use super::tables::{self, index};
 use super::windows::{BLOCK_BYTES, VirtualMap};
 use crate::model::{Board, Extents, Origin};
@@ -18,6 +18,7 @@ pub(super) struct Inputs<'a> {
     pub(super) board: &'a Board,
     pub(super) flavour: Flavour,
     pub(super) map: &'a VirtualMap,
+    pub(super) memory: &'a MemoryWindows,
     pub(super) trampoline: Option<Frame>,
 }
 
@@ -126,6 +127,7 @@ impl Inputs<'_> {
         let mappings = Placed {
             board: self.board,
             map: self.map,
+            interrupts: self.memory.interrupts,
             sections: &sections,
             footprint,
             boot_cpu: cpu_frames[0],

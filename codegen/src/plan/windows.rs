@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use paging::{Level, PAGE_BYTES, VirtAddr};
 
 use super::domain_area;
+use super::interrupts;
 use super::interval::{IntervalSet, Owner};
 use super::mappings::directmap_slots;
 use super::memory_windows;
@@ -206,6 +207,7 @@ pub(super) fn regions(
     list.push(guard("guard above image", end, page(map.image, ENTRIES), map.image_from));
     list.extend(map.shared_regions(board));
     list.extend(map.private_regions(board));
+    list.extend(interrupts::regions(board, memory.interrupts));
     list.extend(memory_windows::regions(memory));
     list.extend(domain_area::regions(board, &map.domain_area));
     let directmap = directmap_slots(board, map).into_iter();

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::rust::{count, frame, guest_physical, hex, origin, physical, virtual_address};
-use super::{beliefs, guest, memory};
+use super::{beliefs, guest, interrupts, memory};
 use crate::model::{Conduit, ConsolePlace, EnableMethod, GuestConsole, PowerOff, UartRegister, Width};
 use crate::plan::{Access, Plan, Window};
 
@@ -19,9 +19,10 @@ pub(super) fn tokens(plan: &Plan) -> TokenStream {
     let windows = windows(plan);
     let memory = memory::tokens(plan);
     let devices = devices(plan);
+    let interrupts = interrupts::tokens(plan);
     let domains = domains(plan);
     let beliefs = beliefs::tokens(plan);
-    quote!(#platform #boot #image #machine #windows #memory #devices #domains #beliefs)
+    quote!(#platform #boot #image #machine #windows #memory #devices #interrupts #domains #beliefs)
 }
 
 /// A sorted array of literals, with its length in its type.

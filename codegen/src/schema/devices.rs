@@ -49,10 +49,14 @@ pub struct Irq {
     ///
     /// unit: word; default: "none"
     pub gicc_alias: Option<Written<GiccAlias>>,
-    /// Redistributors (GICv3, needed there): 128 KiB for each core.
+    /// Redistributors (GICv3, needed there): `gicr-stride` for each core, in any order; those of no core come last.
     ///
     /// unit: list of `{ base, size }`; default: none
     pub gicr: Option<Vec<Written<Registers>>>,
+    /// From one redistributor to the next (GICv3): "256 KiB" where each has frames for virtual LPIs.
+    ///
+    /// unit: bytes, multiple of 64 KiB from 128 KiB on; default: "128 KiB"
+    pub gicr_stride: Option<Written<Size>>,
     /// Interrupt translation services (GICv3).
     ///
     /// unit: list of `{ base, size }`; default: []

@@ -12,7 +12,7 @@ pub const PLATFORM: types::Platform = types::Platform {
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x4020_0000),
     load_from: types::Origin::Line(69),
-    footprint_bytes: 0xe_d000,
+    footprint_bytes: 0xe_e000,
     entry_el: 2,
     entry_el_from: types::Origin::Line(70),
     turn_on_root: paging::Frame::new(0x4_02b8),
@@ -41,21 +41,21 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "tables",
         base: paging::PhysAddr::new(0x402b_0000),
         link: paging::VirtAddr::new(0x0a00_002b_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x402b_c000),
-        link: paging::VirtAddr::new(0x0a00_002b_c000),
+        base: paging::PhysAddr::new(0x402b_d000),
+        link: paging::VirtAddr::new(0x0a00_002b_d000),
         bytes: 0x1_0000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(73),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 40] = [
+pub static REGIONS: [types::Region; 42] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -87,21 +87,21 @@ pub static REGIONS: [types::Region; 40] = [
     types::Region {
         name: "tables",
         base: paging::VirtAddr::new(0x0a00_002b_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_002b_c000),
+        base: paging::VirtAddr::new(0x0a00_002b_d000),
         bytes: 0x1_0000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(73),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_002c_c000),
-        bytes: 0x13_4000,
+        base: paging::VirtAddr::new(0x0a00_002c_d000),
+        bytes: 0x13_3000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -162,71 +162,85 @@ pub static REGIONS: [types::Region; 40] = [
         from: types::Origin::Line(77),
     },
     types::Region {
-        name: "heap lists",
+        name: "interrupt controller",
         base: paging::VirtAddr::new(0x0a00_0060_0000),
+        bytes: 0x1_0000,
+        access: types::Access::Device,
+        from: types::Origin::Line(48),
+    },
+    types::Region {
+        name: "guard above interrupt controller",
+        base: paging::VirtAddr::new(0x0a00_0061_0000),
+        bytes: 0x3f_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(48),
+    },
+    types::Region {
+        name: "heap lists",
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above heap lists",
-        base: paging::VirtAddr::new(0x0a00_0080_0000),
+        base: paging::VirtAddr::new(0x0a00_00c0_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "block records",
-        base: paging::VirtAddr::new(0x0a00_00a0_0000),
-        bytes: 0x20_0000,
-        access: types::Access::Window,
-        from: types::Origin::Line(15),
-    },
-    types::Region {
-        name: "guard above block records",
-        base: paging::VirtAddr::new(0x0a00_00c0_0000),
-        bytes: 0x20_0000,
-        access: types::Access::Guard,
-        from: types::Origin::Line(15),
-    },
-    types::Region {
-        name: "frame records",
         base: paging::VirtAddr::new(0x0a00_00e0_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::Line(15),
     },
     types::Region {
-        name: "guard above frame records",
+        name: "guard above block records",
         base: paging::VirtAddr::new(0x0a00_0100_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Line(15),
     },
     types::Region {
-        name: "vmap",
+        name: "frame records",
         base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "guard above frame records",
+        base: paging::VirtAddr::new(0x0a00_0140_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "vmap",
+        base: paging::VirtAddr::new(0x0a00_0160_0000),
         bytes: 0x1000_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above vmap",
-        base: paging::VirtAddr::new(0x0a00_1120_0000),
+        base: paging::VirtAddr::new(0x0a00_1160_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "heap",
-        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        base: paging::VirtAddr::new(0x0a00_1180_0000),
         bytes: 0x10_0000_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above heap",
-        base: paging::VirtAddr::new(0x0a10_1140_0000),
+        base: paging::VirtAddr::new(0x0a10_1180_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
@@ -378,36 +392,36 @@ pub static PHYS_REGIONS: [types::PhysRegion; 14] = [
     types::PhysRegion {
         name: "tables",
         base: paging::PhysAddr::new(0x402b_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x402b_c000),
+        base: paging::PhysAddr::new(0x402b_d000),
         bytes: 0x1_0000,
         from: types::Origin::Line(73),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x402c_c000),
+        base: paging::PhysAddr::new(0x402c_d000),
         bytes: 0x1_0000,
         from: types::Origin::Line(74),
     },
     types::PhysRegion {
         name: "scratch",
-        base: paging::PhysAddr::new(0x402d_c000),
+        base: paging::PhysAddr::new(0x402d_d000),
         bytes: 0x4000,
         from: types::Origin::Line(78),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x402e_0000),
+        base: paging::PhysAddr::new(0x402e_1000),
         bytes: 0xc000,
         from: types::Origin::Line(27),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x402e_c000),
+        base: paging::PhysAddr::new(0x402e_d000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
@@ -459,32 +473,32 @@ pub static CPU_FRAMES: [types::CpuFrames; 4] = [
         private_l1: paging::Frame::new(0x4_02b5),
         private_l2: paging::Frame::new(0x4_02b6),
         private_l3: paging::Frame::new(0x4_02b7),
-        stack: paging::Frame::new(0x4_02cc),
-        scratch: paging::Frame::new(0x4_02dc),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x4_02e0),
-        private_l1: paging::Frame::new(0x4_02e1),
-        private_l2: paging::Frame::new(0x4_02e2),
-        private_l3: paging::Frame::new(0x4_02e3),
-        stack: paging::Frame::new(0x4_02d0),
+        stack: paging::Frame::new(0x4_02cd),
         scratch: paging::Frame::new(0x4_02dd),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_02e4),
-        private_l1: paging::Frame::new(0x4_02e5),
-        private_l2: paging::Frame::new(0x4_02e6),
-        private_l3: paging::Frame::new(0x4_02e7),
-        stack: paging::Frame::new(0x4_02d4),
+        root: paging::Frame::new(0x4_02e1),
+        private_l1: paging::Frame::new(0x4_02e2),
+        private_l2: paging::Frame::new(0x4_02e3),
+        private_l3: paging::Frame::new(0x4_02e4),
+        stack: paging::Frame::new(0x4_02d1),
         scratch: paging::Frame::new(0x4_02de),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x4_02e8),
-        private_l1: paging::Frame::new(0x4_02e9),
-        private_l2: paging::Frame::new(0x4_02ea),
-        private_l3: paging::Frame::new(0x4_02eb),
-        stack: paging::Frame::new(0x4_02d8),
+        root: paging::Frame::new(0x4_02e5),
+        private_l1: paging::Frame::new(0x4_02e6),
+        private_l2: paging::Frame::new(0x4_02e7),
+        private_l3: paging::Frame::new(0x4_02e8),
+        stack: paging::Frame::new(0x4_02d5),
         scratch: paging::Frame::new(0x4_02df),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x4_02e9),
+        private_l1: paging::Frame::new(0x4_02ea),
+        private_l2: paging::Frame::new(0x4_02eb),
+        private_l3: paging::Frame::new(0x4_02ec),
+        stack: paging::Frame::new(0x4_02d9),
+        scratch: paging::Frame::new(0x4_02e0),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -549,27 +563,27 @@ pub const RETENTION: crate::mm::mapcache::Retention = crate::mm::mapcache::Reten
 /// Addresses of the memory system.
 pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
     lists: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_0060_0000),
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
         bytes: 0x20_0000,
         from: types::Origin::Default,
     },
     block_records: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_00a0_0000),
-        bytes: 0x20_0000,
-        from: types::Origin::Line(15),
-    },
-    frame_records: types::AddressRange {
         base: paging::VirtAddr::new(0x0a00_00e0_0000),
         bytes: 0x20_0000,
         from: types::Origin::Line(15),
     },
-    vmap: types::AddressRange {
+    frame_records: types::AddressRange {
         base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(15),
+    },
+    vmap: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_0160_0000),
         bytes: 0x1000_0000,
         from: types::Origin::Default,
     },
     heap: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        base: paging::VirtAddr::new(0x0a00_1180_0000),
         bytes: 0x10_0000_0000,
         from: types::Origin::Default,
     },
@@ -609,8 +623,21 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x4_02ec),
+    frame: paging::Frame::new(0x4_02ed),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
+};
+/// The interrupt controller, and where its registers are mapped.
+pub const INTERRUPTS: types::Interrupts = types::Interrupts::GicV3 {
+    distributor: paging::VirtAddr::new(0x0a00_0060_0000),
+    redistributors: paging::VirtAddr::new(0x0a00_0060_8000),
+    count: 4,
+    maintenance_intid: 25,
+};
+/// The processors' timers.
+pub const TIMER: types::Timer = types::Timer::ArmGeneric {
+    phys: 30,
+    virt: 27,
+    hyp_phys: 26,
 };
 /// Files that the loader places, in the manifest's order.
 pub static BLOBS: [types::Blob; 2] = [

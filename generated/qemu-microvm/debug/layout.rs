@@ -289,56 +289,56 @@ pub static REGIONS: [types::Region; 41] = [
     },
     types::Region {
         name: "heap lists",
-        base: paging::VirtAddr::new(0xffff_ffff_8060_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8080_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above heap lists",
-        base: paging::VirtAddr::new(0xffff_ffff_8080_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_80a0_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "block records",
-        base: paging::VirtAddr::new(0xffff_ffff_80a0_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_80c0_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::BaseLine(20),
     },
     types::Region {
         name: "guard above block records",
-        base: paging::VirtAddr::new(0xffff_ffff_80c0_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_80e0_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::BaseLine(20),
     },
     types::Region {
         name: "frame records",
-        base: paging::VirtAddr::new(0xffff_ffff_80e0_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8100_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::BaseLine(20),
     },
     types::Region {
         name: "guard above frame records",
-        base: paging::VirtAddr::new(0xffff_ffff_8100_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8120_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::BaseLine(20),
     },
     types::Region {
         name: "vmap",
-        base: paging::VirtAddr::new(0xffff_ffff_8120_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8140_0000),
         bytes: 0x1000_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above vmap",
-        base: paging::VirtAddr::new(0xffff_ffff_9120_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_9140_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
@@ -556,22 +556,22 @@ pub const RETENTION: crate::mm::mapcache::Retention = crate::mm::mapcache::Reten
 /// Addresses of the memory system.
 pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
     lists: types::AddressRange {
-        base: paging::VirtAddr::new(0xffff_ffff_8060_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8080_0000),
         bytes: 0x20_0000,
         from: types::Origin::Default,
     },
     block_records: types::AddressRange {
-        base: paging::VirtAddr::new(0xffff_ffff_80a0_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_80c0_0000),
         bytes: 0x20_0000,
         from: types::Origin::BaseLine(20),
     },
     frame_records: types::AddressRange {
-        base: paging::VirtAddr::new(0xffff_ffff_80e0_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8100_0000),
         bytes: 0x20_0000,
         from: types::Origin::BaseLine(20),
     },
     vmap: types::AddressRange {
-        base: paging::VirtAddr::new(0xffff_ffff_8120_0000),
+        base: paging::VirtAddr::new(0xffff_ffff_8140_0000),
         bytes: 0x1000_0000,
         from: types::Origin::Default,
     },
@@ -644,6 +644,10 @@ pub const MANIFEST: types::Manifest = types::Manifest {
     frame: paging::Frame::new(0x29d),
     mapped: paging::VirtAddr::new(0xffff_ffff_8040_2000),
 };
+/// The interrupt controller, and where its registers are mapped.
+pub const INTERRUPTS: types::Interrupts = types::Interrupts::Apic;
+/// The processors' timers.
+pub const TIMER: types::Timer = types::Timer::Tsc;
 /// Files that the loader places, in the manifest's order.
 pub static BLOBS: [types::Blob; 0] = [];
 /// Guests, in file order.

@@ -12,7 +12,7 @@ pub const PLATFORM: types::Platform = types::Platform {
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x0020_0000),
     load_from: types::Origin::Line(71),
-    footprint_bytes: 0xe_d000,
+    footprint_bytes: 0xe_e000,
     entry_el: 2,
     entry_el_from: types::Origin::Line(72),
     turn_on_root: paging::Frame::new(0x2b8),
@@ -41,21 +41,21 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "tables",
         base: paging::PhysAddr::new(0x002b_0000),
         link: paging::VirtAddr::new(0x0a00_002b_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x002b_c000),
-        link: paging::VirtAddr::new(0x0a00_002b_c000),
+        base: paging::PhysAddr::new(0x002b_d000),
+        link: paging::VirtAddr::new(0x0a00_002b_d000),
         bytes: 0x1_0000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(75),
     },
 ];
 /// Hypervisor addresses with a name, sorted and disjoint.
-pub static REGIONS: [types::Region; 40] = [
+pub static REGIONS: [types::Region; 42] = [
     types::Region {
         name: "page 0",
         base: paging::VirtAddr::new(0x0000),
@@ -87,21 +87,21 @@ pub static REGIONS: [types::Region; 40] = [
     types::Region {
         name: "tables",
         base: paging::VirtAddr::new(0x0a00_002b_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_002b_c000),
+        base: paging::VirtAddr::new(0x0a00_002b_d000),
         bytes: 0x1_0000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_002c_c000),
-        bytes: 0x13_4000,
+        base: paging::VirtAddr::new(0x0a00_002c_d000),
+        bytes: 0x13_3000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -162,71 +162,85 @@ pub static REGIONS: [types::Region; 40] = [
         from: types::Origin::Line(79),
     },
     types::Region {
-        name: "heap lists",
+        name: "interrupt controller",
         base: paging::VirtAddr::new(0x0a00_0060_0000),
+        bytes: 0x4000,
+        access: types::Access::Device,
+        from: types::Origin::Line(47),
+    },
+    types::Region {
+        name: "guard above interrupt controller",
+        base: paging::VirtAddr::new(0x0a00_0060_4000),
+        bytes: 0x3f_c000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(47),
+    },
+    types::Region {
+        name: "heap lists",
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above heap lists",
-        base: paging::VirtAddr::new(0x0a00_0080_0000),
+        base: paging::VirtAddr::new(0x0a00_00c0_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "block records",
-        base: paging::VirtAddr::new(0x0a00_00a0_0000),
-        bytes: 0x20_0000,
-        access: types::Access::Window,
-        from: types::Origin::Line(15),
-    },
-    types::Region {
-        name: "guard above block records",
-        base: paging::VirtAddr::new(0x0a00_00c0_0000),
-        bytes: 0x20_0000,
-        access: types::Access::Guard,
-        from: types::Origin::Line(15),
-    },
-    types::Region {
-        name: "frame records",
         base: paging::VirtAddr::new(0x0a00_00e0_0000),
         bytes: 0x20_0000,
         access: types::Access::Window,
         from: types::Origin::Line(15),
     },
     types::Region {
-        name: "guard above frame records",
+        name: "guard above block records",
         base: paging::VirtAddr::new(0x0a00_0100_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Line(15),
     },
     types::Region {
-        name: "vmap",
+        name: "frame records",
         base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Window,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "guard above frame records",
+        base: paging::VirtAddr::new(0x0a00_0140_0000),
+        bytes: 0x20_0000,
+        access: types::Access::Guard,
+        from: types::Origin::Line(15),
+    },
+    types::Region {
+        name: "vmap",
+        base: paging::VirtAddr::new(0x0a00_0160_0000),
         bytes: 0x1000_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above vmap",
-        base: paging::VirtAddr::new(0x0a00_1120_0000),
+        base: paging::VirtAddr::new(0x0a00_1160_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
     types::Region {
         name: "heap",
-        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        base: paging::VirtAddr::new(0x0a00_1180_0000),
         bytes: 0x10_0000_0000,
         access: types::Access::Window,
         from: types::Origin::Default,
     },
     types::Region {
         name: "guard above heap",
-        base: paging::VirtAddr::new(0x0a10_1140_0000),
+        base: paging::VirtAddr::new(0x0a10_1180_0000),
         bytes: 0x20_0000,
         access: types::Access::Guard,
         from: types::Origin::Default,
@@ -354,36 +368,36 @@ pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
     types::PhysRegion {
         name: "tables",
         base: paging::PhysAddr::new(0x002b_0000),
-        bytes: 0xc000,
+        bytes: 0xd000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x002b_c000),
+        base: paging::PhysAddr::new(0x002b_d000),
         bytes: 0x1_0000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x002c_c000),
+        base: paging::PhysAddr::new(0x002c_d000),
         bytes: 0x1_0000,
         from: types::Origin::Line(76),
     },
     types::PhysRegion {
         name: "scratch",
-        base: paging::PhysAddr::new(0x002d_c000),
+        base: paging::PhysAddr::new(0x002d_d000),
         bytes: 0x4000,
         from: types::Origin::Line(80),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x002e_0000),
+        base: paging::PhysAddr::new(0x002e_1000),
         bytes: 0xc000,
         from: types::Origin::Line(26),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x002e_c000),
+        base: paging::PhysAddr::new(0x002e_d000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
@@ -465,32 +479,32 @@ pub static CPU_FRAMES: [types::CpuFrames; 4] = [
         private_l1: paging::Frame::new(0x2b5),
         private_l2: paging::Frame::new(0x2b6),
         private_l3: paging::Frame::new(0x2b7),
-        stack: paging::Frame::new(0x2cc),
-        scratch: paging::Frame::new(0x2dc),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x2e0),
-        private_l1: paging::Frame::new(0x2e1),
-        private_l2: paging::Frame::new(0x2e2),
-        private_l3: paging::Frame::new(0x2e3),
-        stack: paging::Frame::new(0x2d0),
+        stack: paging::Frame::new(0x2cd),
         scratch: paging::Frame::new(0x2dd),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x2e4),
-        private_l1: paging::Frame::new(0x2e5),
-        private_l2: paging::Frame::new(0x2e6),
-        private_l3: paging::Frame::new(0x2e7),
-        stack: paging::Frame::new(0x2d4),
+        root: paging::Frame::new(0x2e1),
+        private_l1: paging::Frame::new(0x2e2),
+        private_l2: paging::Frame::new(0x2e3),
+        private_l3: paging::Frame::new(0x2e4),
+        stack: paging::Frame::new(0x2d1),
         scratch: paging::Frame::new(0x2de),
     },
     types::CpuFrames {
-        root: paging::Frame::new(0x2e8),
-        private_l1: paging::Frame::new(0x2e9),
-        private_l2: paging::Frame::new(0x2ea),
-        private_l3: paging::Frame::new(0x2eb),
-        stack: paging::Frame::new(0x2d8),
+        root: paging::Frame::new(0x2e5),
+        private_l1: paging::Frame::new(0x2e6),
+        private_l2: paging::Frame::new(0x2e7),
+        private_l3: paging::Frame::new(0x2e8),
+        stack: paging::Frame::new(0x2d5),
         scratch: paging::Frame::new(0x2df),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x2e9),
+        private_l1: paging::Frame::new(0x2ea),
+        private_l2: paging::Frame::new(0x2eb),
+        private_l3: paging::Frame::new(0x2ec),
+        stack: paging::Frame::new(0x2d9),
+        scratch: paging::Frame::new(0x2e0),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -555,27 +569,27 @@ pub const RETENTION: crate::mm::mapcache::Retention = crate::mm::mapcache::Reten
 /// Addresses of the memory system.
 pub const MEMORY: types::MemoryWindows = types::MemoryWindows {
     lists: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_0060_0000),
+        base: paging::VirtAddr::new(0x0a00_00a0_0000),
         bytes: 0x20_0000,
         from: types::Origin::Default,
     },
     block_records: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_00a0_0000),
-        bytes: 0x20_0000,
-        from: types::Origin::Line(15),
-    },
-    frame_records: types::AddressRange {
         base: paging::VirtAddr::new(0x0a00_00e0_0000),
         bytes: 0x20_0000,
         from: types::Origin::Line(15),
     },
-    vmap: types::AddressRange {
+    frame_records: types::AddressRange {
         base: paging::VirtAddr::new(0x0a00_0120_0000),
+        bytes: 0x20_0000,
+        from: types::Origin::Line(15),
+    },
+    vmap: types::AddressRange {
+        base: paging::VirtAddr::new(0x0a00_0160_0000),
         bytes: 0x1000_0000,
         from: types::Origin::Default,
     },
     heap: types::AddressRange {
-        base: paging::VirtAddr::new(0x0a00_1140_0000),
+        base: paging::VirtAddr::new(0x0a00_1180_0000),
         bytes: 0x10_0000_0000,
         from: types::Origin::Default,
     },
@@ -623,8 +637,21 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x2ec),
+    frame: paging::Frame::new(0x2ed),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
+};
+/// The interrupt controller, and where its registers are mapped.
+pub const INTERRUPTS: types::Interrupts = types::Interrupts::GicV2 {
+    distributor: paging::VirtAddr::new(0x0a00_0060_0000),
+    cpu_interface: paging::VirtAddr::new(0x0a00_0060_1000),
+    control: Some(paging::VirtAddr::new(0x0a00_0060_3000)),
+    maintenance_intid: 25,
+};
+/// The processors' timers.
+pub const TIMER: types::Timer = types::Timer::ArmGeneric {
+    phys: 30,
+    virt: 27,
+    hyp_phys: 26,
 };
 /// Files that the loader places, in the manifest's order.
 pub static BLOBS: [types::Blob; 2] = [

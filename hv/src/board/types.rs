@@ -3,9 +3,11 @@
 //! Holds no value of any board and decides nothing: `codegen` fills these in, the hypervisor reads them.
 
 mod guest;
+mod interrupts;
 mod memory;
 
 pub use guest::*;
+pub use interrupts::*;
 pub use memory::*;
 
 use paging::{Frame, Ipa, PhysAddr, VirtAddr};

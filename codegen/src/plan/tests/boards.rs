@@ -110,6 +110,7 @@ pub(crate) fn arm64() -> Board {
         irq: Irq::GicV3 {
             gicd: mmio(0x800_0000, 0x1_0000),
             gicr: vec![mmio(0x80a_0000, 0xf6_0000)],
+            stride_bytes: 0x2_0000,
             its: Vec::new(),
             maintenance_intid: 25,
         },
