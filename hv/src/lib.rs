@@ -20,6 +20,7 @@ pub mod firmware;
 pub mod fdt;
 pub mod smp;
 pub mod domain;
+pub mod vdev;
 #[cfg(any(not(bare), feature = "self-test"))]
 pub mod self_test;
 mod purpose;
