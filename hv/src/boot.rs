@@ -34,6 +34,8 @@ pub fn start(handoff: this::Handoff) -> ! {
     let cache = mm::mapcache::init(&retired);
     memory.say_mapped();
     memory.share(&cache);
+    this::controller::init_shared();
+    this::controller::init_cpu();
     sync::join();
     smp::arrived(CpuIndex::BOOT);
     let domains = domain::build(&cache).unwrap_or_else(|error| stop(&error));
@@ -44,6 +46,7 @@ pub fn start(handoff: this::Handoff) -> ! {
 /// Each other CPU, on its own root and stack.
 pub fn start_secondary(cpu: CpuIndex) -> ! {
     mm::mapcache::init_secondary();
+    this::controller::init_cpu();
     sync::join();
     smp::arrived(cpu);
     purpose::idle(cpu)

@@ -8,6 +8,7 @@ pub mod cpu;
 pub mod early;
 pub mod entry;
 pub mod firmware;
+pub mod gic;
 pub mod guest;
 pub mod port;
 pub mod power;
@@ -21,6 +22,7 @@ pub mod syndrome;
 pub mod tlb;
 mod vectors;
 
+pub use gic as controller;
 use paging::{El2, PhysAddr, Stage2};
 
 use crate::domain::guests::SharedLayout;

@@ -84,6 +84,11 @@ const _: fn() -> ! = this::smp::leave;
 /// Whether a CPU that was told to leave has left.
 const _: fn(CpuIndex) -> bool = this::smp::is_off;
 
+/// Prepares the part of the interrupt controller that all CPUs share; once.
+const _: fn() = this::controller::init_shared;
+/// Prepares this CPU's part; after the shared one.
+const _: fn() = this::controller::init_cpu;
+
 /// Zeroes the part of this CPU's stack that no frame uses.
 const _: fn() = this::stack::wipe;
 

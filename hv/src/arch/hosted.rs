@@ -135,6 +135,14 @@ pub mod copy {
     }
 }
 
+/// No interrupts.
+pub mod controller {
+    /// Nothing to prepare.
+    pub fn init_shared() {}
+    /// Nothing to prepare.
+    pub fn init_cpu() {}
+}
+
 /// The test's own stack stays.
 pub mod stack {
     /// Wipes nothing.

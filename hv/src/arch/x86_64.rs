@@ -37,6 +37,8 @@ pub mod smp;
 #[cfg(bare)]
 pub mod stack;
 #[cfg(bare)]
+pub mod controller;
+#[cfg(bare)]
 pub mod guest;
 #[cfg(bare)]
 pub mod power;
