@@ -31,7 +31,10 @@ pub struct Private {
     pub(super) sleep: Sleep,
     /// GICv2: who has sent each SGI, a bit each.
     pub(super) senders: [u8; 16],
-    slots: [Option<Listed>; LISTS],
+    /// List registers in use, a bit each.
+    used: u16,
+    /// What is in those.
+    slots: [Listed; LISTS],
     lists: [ListRegister; LISTS],
 }
 
@@ -74,9 +77,15 @@ impl Private {
             bank,
             sleep: Sleep::Asleep,
             senders: [0; 16],
-            slots: [None; LISTS],
+            used: 0,
+            slots: [Listed { intid: Intid::new(0), latched: Latched::No }; LISTS],
             lists: [ListRegister::EMPTY; LISTS],
         }
+    }
+
+    /// Which vCPU of its domain it is.
+    pub fn number(&self) -> VcpuNumber {
+        self.number
     }
 
     /// A private interrupt came, once; a physical one that is tied to it stays active until the guest ends it.
@@ -105,7 +114,7 @@ impl Private {
 
     /// List registers in use, a bit each.
     pub fn in_use(&self) -> u16 {
-        (0..LISTS).filter(|slot| self.slots[*slot].is_some()).fold(0, |bits, slot| bits | 1 << slot)
+        self.used
     }
 
     /// A list register.
@@ -120,8 +129,8 @@ impl Private {
 
     /// Whether the vCPU, while it is not loaded, has something to take.
     pub fn has_work(&self, shared: &Distributor) -> bool {
-        let unseen = (0..LISTS).any(|slot| match self.lists[slot].state() {
-            State::Pending | State::Both => self.slots[slot].is_some(),
+        let unseen = bits_of(self.used.into()).any(|slot| match self.lists[slot].state() {
+            State::Pending | State::Both => true,
             State::Invalid | State::Active => false,
         });
         unseen || self.best(shared).is_some()
@@ -132,10 +141,9 @@ impl Private {
     pub fn refill(&mut self, shared: &mut Distributor, lists: usize, mut finish: impl FnMut(Intid)) -> Refilled {
         let lists = lists.min(LISTS);
         let mut changed = 0;
-        for slot in 0..lists {
-            let Some(listed) = self.slots[slot] else { continue };
+        for slot in bits_of(self.used.into()) {
             let before = self.lists[slot];
-            self.look(shared, slot, listed, &mut finish);
+            self.look(shared, slot, &mut finish);
             changed |= u16::from(before != self.lists[slot]) << slot;
         }
         while let Some((intid, priority)) = self.best(shared) {
@@ -148,7 +156,8 @@ impl Private {
         Refilled { changed, refill: Refill::NotNeeded }
     }
 
-    fn look(&mut self, shared: &mut Distributor, slot: usize, listed: Listed, finish: &mut impl FnMut(Intid)) {
+    fn look(&mut self, shared: &mut Distributor, slot: usize, finish: &mut impl FnMut(Intid)) {
+        let listed = self.slots[slot];
         let (register, bit) = (self.lists[slot], listed.intid.place().1);
         let verdict = self.bank(shared, listed.intid).look(bit, register, listed.latched);
         match verdict {
@@ -165,7 +174,7 @@ impl Private {
             }
             Verdict::Withdrawn | Verdict::Over => {}
         }
-        self.slots[slot] = None;
+        self.used &= !(1 << slot);
         self.lists[slot] = ListRegister::EMPTY;
     }
 
@@ -182,18 +191,19 @@ impl Private {
 
     /// An empty list register, or that of a less urgent one that has not been taken, which then waits again.
     fn room(&mut self, shared: &mut Distributor, lists: usize, priority: u8) -> Option<usize> {
-        if let Some(free) = (0..lists).find(|slot| self.slots[*slot].is_none()) {
+        let free = self.used.trailing_ones() as usize;
+        if free < lists {
             return Some(free);
         }
         let waits = |slot: &usize| self.lists[*slot].state() == State::Pending;
         let least = (0..lists).filter(waits).max_by_key(|slot| self.lists[*slot].priority())?;
-        let (register, listed) = (self.lists[least], self.slots[least]?);
+        let (register, listed) = (self.lists[least], self.slots[least]);
         if register.priority() <= priority {
             return None;
         }
         self.bank(shared, listed.intid).evict(listed.intid.place().1, listed.latched);
         self.remember_sender(listed.intid, register);
-        self.slots[least] = None;
+        self.used &= !(1 << least);
         Some(least)
     }
 
@@ -213,7 +223,8 @@ impl Private {
         }
         // The hardware's numbers are the guest's.
         register = if tied { register.tied_to(intid) } else { register.announced(self.announce(shared, intid)) };
-        self.slots[slot] = Some(Listed { intid, latched });
+        self.used |= 1 << slot;
+        self.slots[slot] = Listed { intid, latched };
         self.lists[slot] = register;
     }
 
