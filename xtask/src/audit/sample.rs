@@ -103,7 +103,7 @@ const EL2: u64 = 2;
 /// WFI and WFE. Arm ARM, "WFI" and "WFE", A64 encodings.
 const WAITING: [u32; 2] = [0xd503_207f, 0xd503_205f];
 /// An emulated CPU may leave WFE at once and test again what it waits for: such a loop is this many bytes long at most.
-const LOOP_BYTES: u64 = 64;
+const LOOP_BYTES: u64 = 256;
 
 /// Looks at the whole machine.
 pub(super) fn stop(
@@ -162,7 +162,7 @@ fn cpu(plan: &Plan, dump: &mut Dump, registers: &Registers, secrets: &BTreeMap<u
     let writable: Vec<_> = with(HostAccess::ReadWrite).collect();
     Cpu {
         context,
-        vmid: (registers.vttbr_el2 >> VMID_SHIFT) as u16,
+        vmid: vmid(registers),
         bytes: union(ram.iter().map(|leaf| range(leaf))) * PAGE_BYTES,
         both: with(HostAccess::Execute).map(|frames| common(frames, &writable)).sum::<u64>() * PAGE_BYTES,
         tables: found.tables,
@@ -199,10 +199,14 @@ impl Found<'_> {
     }
 }
 
-/// Where a CPU was: its exception level, and at EL2 whether it is at an instruction that waits, or in a loop around one.
+/// Where a CPU was: its exception level, and at EL2, with no domain loaded, whether it is in a loop around an instruction
+/// that waits.
 fn context(dump: &mut Dump, registers: &Registers, root: Root) -> Context {
     if (registers.cpsr >> EL_SHIFT) & 3 != EL2 {
         return Context::Guest;
+    }
+    if vmid(registers) != 0 {
+        return Context::Hypervisor;
     }
     let around = registers.pc.saturating_sub(LOOP_BYTES)..registers.pc.saturating_add(LOOP_BYTES);
     let waits = around.step_by(4).any(|at| {
@@ -210,6 +214,10 @@ fn context(dump: &mut Dump, registers: &Registers, root: Root) -> Context {
         at.and_then(|at| word(dump, at)).is_some_and(|word| WAITING.contains(&word))
     });
     if waits { Context::Idle } else { Context::Hypervisor }
+}
+
+fn vmid(registers: &Registers) -> u16 {
+    (registers.vttbr_el2 >> VMID_SHIFT) as u16
 }
 
 fn word(dump: &Dump, at: PhysAddr) -> Option<u32> {
