@@ -109,7 +109,8 @@ impl Machine for ThisCpu {
     fn store(&self, at: VirtAddr, value: u64) {
         assert_in_window(at, WORD_BYTES);
         // SAFETY: the caller holds a writable mapping of this address in a window of the plan, where no Rust object lives.
-        unsafe { (at.get() as *mut u64).write_volatile(value) }
+        let word = unsafe { AtomicU64::from_ptr(at.get() as *mut u64) };
+        word.store(value, Ordering::Release);
     }
 
     #[inline(always)]
