@@ -1,14 +1,24 @@
-//! What the image is for once everything is up, domains or the tests of the self-test flavour; and who watches meanwhile.
+//! What the image is for once everything is up, domains or tests; and who watches meanwhile.
 //!
 //! The one file of common code that asks for the flavour; `boot` calls either without knowing which.
 
 #[cfg(not(feature = "self-test"))]
 mod domains;
 #[cfg(not(feature = "self-test"))]
-pub(crate) use domains::{WATCHER, Watcher, early, idle, run};
+pub(crate) use domains::{early, idle, run};
 
 #[cfg(feature = "self-test")]
-pub(crate) use crate::self_test::{WATCHER, Watcher, early, idle, run};
+pub(crate) use crate::self_test::{early, idle, run};
+
+#[cfg(all(bare, not(debug_assertions)))]
+mod unwatched;
+#[cfg(all(bare, not(debug_assertions)))]
+pub(crate) use unwatched::{WATCHER, Watcher};
+
+#[cfg(any(not(bare), debug_assertions))]
+mod watched;
+#[cfg(any(not(bare), debug_assertions))]
+pub(crate) use watched::{WATCHER, Watcher};
 
 use crate::cpu::CpuIndex;
 use crate::domain::Domains;

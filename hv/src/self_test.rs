@@ -12,17 +12,6 @@ mod live;
 mod run;
 mod rows;
 
-use crate::mm::checker::{Checker, Verdict};
-
 pub use probe::Sight;
 pub use request::idle;
 pub use run::{early, panicked, run};
-
-/// Live entries that the checker follows.
-const LIVE: usize = 1024;
-
-/// The checker of break-before-make: stops where a rule is broken.
-pub type Watcher = Checker<LIVE>;
-
-/// It watches boot and every row.
-pub static WATCHER: Watcher = Checker::new(Verdict::Stop);

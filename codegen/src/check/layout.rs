@@ -201,8 +201,8 @@ fn debug_extents(checker: &mut Checker, release: &Extents, image: Option<&ImageD
         image.map_or((None, None, None), |image| (image.text.as_ref(), image.rodata.as_ref(), image.data.as_ref()));
     Extents {
         text: extent(checker, "layout.image-debug.text", text, &release.text, ImageDebug::TEXT_FACTOR),
-        rodata: extent(checker, "layout.image-debug.rodata", rodata, &release.rodata, ImageDebug::OTHER_FACTOR),
-        data: extent(checker, "layout.image-debug.data", data, &release.data, ImageDebug::OTHER_FACTOR),
+        rodata: extent(checker, "layout.image-debug.rodata", rodata, &release.rodata, ImageDebug::RODATA_FACTOR),
+        data: extent(checker, "layout.image-debug.data", data, &release.data, ImageDebug::DATA_FACTOR),
     }
 }
 

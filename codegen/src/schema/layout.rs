@@ -106,15 +106,17 @@ pub struct ImageDebug {
     pub rodata: Option<Written<Size>>,
     /// Variables.
     ///
-    /// unit: bytes, whole pages; default: twice `layout.image.data`
+    /// unit: bytes, whole pages; default: sixteen times `layout.image.data`
     pub data: Option<Written<Size>>,
 }
 
 impl ImageDebug {
     /// Default of `text`, in units of the release extent.
     pub const TEXT_FACTOR: u64 = 4;
-    /// Default of `rodata` and `data`, in units of the release extent.
-    pub const OTHER_FACTOR: u64 = 2;
+    /// Default of `rodata`, in units of the release extent.
+    pub const RODATA_FACTOR: u64 = 2;
+    /// Default of `data`, in units of the release extent: it holds what the checker of page tables remembers.
+    pub const DATA_FACTOR: u64 = 16;
 }
 
 /// `layout.image-self-test`

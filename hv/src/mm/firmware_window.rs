@@ -11,11 +11,12 @@ use paging::{Frame, HostAccess, HostAttributes, Memory, PAGE_BYTES, PhysAddr, Vi
 
 use super::fixmap::Fixmap;
 use super::leaves::Leaves;
+use super::this_cpu::ThisCpu;
 use crate::board;
 
 /// The window, empty.
 pub struct FirmwareWindow {
-    leaves: Leaves,
+    leaves: Leaves<'static, ThisCpu>,
 }
 
 /// More bytes than the window has slots for.
@@ -27,7 +28,7 @@ pub struct TooLarge {
 
 /// Makes the window usable.
 pub fn init(_fixmap: &Fixmap) -> FirmwareWindow {
-    FirmwareWindow { leaves: Leaves::of(&board::FIRMWARE) }
+    FirmwareWindow { leaves: Leaves::of(&board::FIRMWARE, "firmware window") }
 }
 
 impl FirmwareWindow {

@@ -10,38 +10,23 @@ use core::cell::Cell;
 use core::marker::PhantomData;
 
 use paging::{
-    Entry, Frame, FrameRange, HostAccess, HostAttributes, Index, Memory, Table, TableAccess, TableSource, VirtAddr,
+    Entry, Frame, FrameRange, HostAccess, HostAttributes, Index, Memory, PAGE_BYTES, Table, TableAccess, TableSource,
+    VirtAddr,
 };
 
 use super::fixmap::Fixmap;
-use super::leaves::{Entries, InTable, Leaves};
+use super::here::words;
+use super::leaves::Leaves;
+use super::this_cpu::ThisCpu;
 use crate::board;
+use crate::machine::Machine;
 
 /// Slots that a bit mask can follow.
 const SLOTS_MAX: usize = u32::BITS as usize;
 
-/// How a mapped page is reached as a table. Two implementors: the machine's, by its address, and the simulated one's.
-pub trait Pages: Entries + Sized {
-    /// Reads an entry.
-    fn read(page: &Mapped<'_, Self>, index: Index) -> Entry;
-
-    /// Writes an entry.
-    fn write(page: &Mapped<'_, Self>, index: Index, entry: Entry);
-}
-
-impl Pages for InTable {
-    fn read(page: &Mapped<'_>, index: Index) -> Entry {
-        page.table().load(index)
-    }
-
-    fn write(page: &Mapped<'_>, index: Index, entry: Entry) {
-        page.table().store(index, entry);
-    }
-}
-
 /// The window.
-pub struct Pmap<E = InTable> {
-    leaves: Leaves<E>,
+pub struct Pmap<'t, M = ThisCpu> {
+    leaves: Leaves<'t, M>,
     /// One bit a slot in use.
     used: Cell<u32>,
     high_water: Cell<u32>,
@@ -64,19 +49,19 @@ pub struct Retired {
 pub struct Full;
 
 /// Makes the window usable.
-pub fn init(_fixmap: &Fixmap) -> Pmap {
+pub fn init(_fixmap: &Fixmap) -> Pmap<'static> {
     const { assert!(board::PMAP.slots as usize <= SLOTS_MAX, "layout.pmap.slots") };
-    Pmap::over(Leaves::of(&board::PMAP))
+    Pmap::over(Leaves::of(&board::PMAP, "pmap"))
 }
 
-impl<E: Pages> Pmap<E> {
+impl<'t, M: Machine> Pmap<'t, M> {
     /// A window over empty leaves.
-    pub(crate) const fn over(leaves: Leaves<E>) -> Self {
+    pub(crate) const fn over(leaves: Leaves<'t, M>) -> Self {
         Self { leaves, used: Cell::new(0), high_water: Cell::new(0), maps: Cell::new(0), _here: PhantomData }
     }
 
     /// Maps one frame as a table until the guard is dropped.
-    pub fn map(&self, frame: Frame) -> Mapped<'_, E> {
+    pub fn map(&self, frame: Frame) -> Mapped<'_, M> {
         self.try_map(frame).expect("a walk holds one slot a level, and the window has more")
     }
 
@@ -84,7 +69,7 @@ impl<E: Pages> Pmap<E> {
     ///
     /// # Errors
     /// When every slot holds a page.
-    pub fn try_map(&self, frame: Frame) -> Result<Mapped<'_, E>, Full> {
+    pub fn try_map(&self, frame: Frame) -> Result<Mapped<'_, M>, Full> {
         let slot = self.used.get().trailing_ones() as usize;
         if slot >= self.leaves.slots() {
             return Err(Full);
@@ -103,9 +88,9 @@ impl<E: Pages> Pmap<E> {
     }
 
     /// Maps a frame, makes every entry invalid and leaves it mapped.
-    pub fn map_zeroed(&self, frame: Frame) -> Mapped<'_, E> {
+    pub fn map_zeroed(&self, frame: Frame) -> Mapped<'_, M> {
         let mapped = self.map(frame);
-        Index::all().for_each(|index| mapped.store(index, Entry::INVALID));
+        self.leaves.machine().zero(mapped.at, PAGE_BYTES);
         mapped
     }
 
@@ -146,8 +131,8 @@ impl<E: Pages> Pmap<E> {
 }
 
 /// One frame, mapped.
-pub struct Mapped<'p, E: Pages = InTable> {
-    pmap: &'p Pmap<E>,
+pub struct Mapped<'p, M: Machine = ThisCpu> {
+    pmap: &'p Pmap<'p, M>,
     slot: usize,
     at: VirtAddr,
 }
@@ -161,32 +146,26 @@ impl Mapped<'_> {
     }
 }
 
-impl<E: Pages> Mapped<'_, E> {
+impl<M: Machine> Mapped<'_, M> {
     /// Reads an entry.
     pub fn load(&self, index: Index) -> Entry {
-        E::read(self, index)
+        Entry::new(self.pmap.leaves.machine().load(words(self.at, index.get() as u64)))
     }
 
     /// Writes an entry.
     pub fn store(&self, index: Index, entry: Entry) {
-        E::write(self, index, entry);
-    }
-
-    /// Where it is mapped, by which entries.
-    #[cfg(test)]
-    pub(crate) fn place(&self) -> (VirtAddr, &E) {
-        (self.at, self.pmap.leaves.entries())
+        self.pmap.leaves.machine().store(words(self.at, index.get() as u64), entry.get());
     }
 }
 
-impl<E: Pages> Drop for Mapped<'_, E> {
+impl<M: Machine> Drop for Mapped<'_, M> {
     fn drop(&mut self) {
         self.pmap.leaves.clear(self.slot);
         self.pmap.used.set(self.pmap.used.get() & !(1 << self.slot));
     }
 }
 
-impl<E: Pages> TableAccess for &Pmap<E> {
+impl<M: Machine> TableAccess for &Pmap<'_, M> {
     fn read(&mut self, table: Frame, index: Index) -> Entry {
         self.map(table).load(index)
     }
@@ -198,13 +177,13 @@ impl<E: Pages> TableAccess for &Pmap<E> {
 
 /// Frames that the plan set aside for tables, handed out in order.
 pub struct TablePool<'p> {
-    pmap: &'p Pmap,
+    pmap: &'p Pmap<'p>,
     free: FrameRange,
 }
 
 impl<'p> TablePool<'p> {
     /// A pool of planned frames.
-    pub fn new(pmap: &'p Pmap, free: FrameRange) -> Self {
+    pub fn new(pmap: &'p Pmap<'p>, free: FrameRange) -> Self {
         Self { pmap, free }
     }
 

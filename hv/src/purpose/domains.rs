@@ -1,19 +1,12 @@
 //! Domains: one after the other on the boot CPU, while the others sleep.
 //!
-//! Does nothing early, and nobody watches.
+//! Does nothing early.
 
 use crate::cpu::CpuIndex;
 use crate::domain::{self, Domains};
-use crate::mm::entry::Unwatched;
 use crate::mm::pmap::Pmap;
 use crate::mm::system::System;
 use crate::sync;
-
-/// Nobody.
-pub(crate) type Watcher = Unwatched;
-
-/// Nobody.
-pub(crate) static WATCHER: Watcher = Unwatched;
 
 /// Nothing.
 pub(crate) fn early(_pmap: &Pmap, _memory: &mut System) {}

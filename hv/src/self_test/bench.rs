@@ -23,7 +23,7 @@ pub(super) const FABRICATED: Owner = Owner::domain(DOMAINS.len());
 /// What a row works with while PMAP is up, on the only CPU that runs.
 pub(super) struct EarlyBench<'b> {
     /// The window.
-    pub(super) pmap: &'b Pmap,
+    pub(super) pmap: &'b Pmap<'b>,
     /// 2 MiB of the fabricated domain, mapped nowhere. Rows leave them as they are.
     pub(super) scratch: FrameRange,
 }

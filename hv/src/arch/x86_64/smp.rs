@@ -99,7 +99,7 @@ fn place_trampoline() {
     let bytes = &raw const trampoline_end as usize - from as usize;
     assert!(bytes as u64 <= PAGE_BYTES, "the trampoline is a few dozen bytes");
     let attributes = HostAttributes { access: HostAccess::ReadWrite, memory: Memory::Normal };
-    let fixmap = Leaves::of(&FIXMAP);
+    let fixmap = Leaves::of(&FIXMAP, "trampoline");
     let slot = FIXMAP_FREE as usize;
     let to = fixmap.set(slot, BOOT.trampoline, attributes);
     // SAFETY: `entry.s` puts both symbols around the bytes; `Leaves::set` mapped a whole frame for writing, which the

@@ -6,7 +6,7 @@ use paging::{Entry, Frame, Index, TableAccess};
 
 use crate::machine::Machine;
 use crate::mm::mapcache::View;
-use crate::mm::pmap::{Pages, Pmap};
+use crate::mm::pmap::Pmap;
 
 /// Reaches frames without an address.
 pub trait Reach: TableAccess {
@@ -23,7 +23,7 @@ pub trait Reach: TableAccess {
     }
 }
 
-impl<E: Pages> Reach for &Pmap<E> {
+impl<M: Machine> Reach for &Pmap<'_, M> {
     fn clear(&mut self, frame: Frame) {
         drop(self.map_zeroed(frame));
     }

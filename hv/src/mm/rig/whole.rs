@@ -5,16 +5,15 @@
 
 use std::vec::Vec;
 
-use paging::{El2, Entry, Frame, FrameRange, Index, Level, Table, TableAccess, VirtAddr};
+use paging::{El2, Frame, FrameRange, Index, Level, TableAccess, VirtAddr};
 
 use super::{BLOCK, Choice, Direct, Faulty, GIB, Loses, System, bank, boot_in};
 use crate::cpu::CpuIndex;
 use crate::machine::Machine;
-use crate::mm::entry::{Cells, Input, Place, SeenBy, Writer};
-use crate::mm::here::{Here, bytes};
-use crate::mm::leaves::{Entries, Leaves};
+use crate::mm::here::Here;
+use crate::mm::leaves::{Leaves, Run};
 use crate::mm::mapcache::{Area, Exhaustion, MapCache, Retention};
-use crate::mm::pmap::{Mapped, Pages, Pmap, Retired};
+use crate::mm::pmap::{Pmap, Retired};
 use crate::mm::space::Space;
 use crate::sim::{Cpu, Setup, Sim};
 
@@ -30,52 +29,6 @@ const BLOCKS: u64 = 10;
 pub(crate) type Driver<'s> = Faulty<Cpu<'s, El2>>;
 pub(crate) type Cache<'s> = MapCache<'s, Driver<'s>, SLOTS>;
 
-/// PMAP's entries on the simulated machine.
-pub(crate) struct OnSim<'s> {
-    machine: Driver<'s>,
-    table: &'s Table,
-    frame: Frame,
-}
-
-impl OnSim<'_> {
-    fn writer(&self) -> Writer<'_, impl Machine<Format = El2>> {
-        Writer::new(&self.machine, "pmap")
-    }
-}
-
-impl Entries for OnSim<'_> {
-    fn load(&self, index: Index) -> Entry {
-        self.table.load(index)
-    }
-
-    fn store(&self, index: Index, entry: Entry) {
-        let first = PMAP.get() / Level::L2.entry_bytes() * Level::L2.entry_bytes();
-        let input = Input::Host(bytes(VirtAddr::new(first), index.get() as u64 * Level::L3.entry_bytes()));
-        let place = Place { table: self.frame, index, level: Level::L3, input, seen: SeenBy::Cpu(CpuIndex::BOOT) };
-        self.writer().write::<El2>(Cells::Table(self.table), place, entry);
-    }
-
-    fn publish(&self) {
-        self.writer().publish();
-    }
-
-    fn forget(&self, at: VirtAddr) {
-        self.writer().flush_page_local(at);
-    }
-}
-
-impl Pages for OnSim<'_> {
-    fn read(page: &Mapped<'_, Self>, index: Index) -> Entry {
-        let (at, entries) = page.place();
-        Entry::new(entries.machine.load(crate::mm::here::words(at, index.get() as u64)))
-    }
-
-    fn write(page: &Mapped<'_, Self>, index: Index, entry: Entry) {
-        let (at, entries) = page.place();
-        entries.machine.store(crate::mm::here::words(at, index.get() as u64), entry.get());
-    }
-}
-
 /// A machine that is large enough.
 pub(crate) fn machine(setup: Setup) -> Sim<El2> {
     Sim::new(Setup { ram: FrameRange::new(Frame::new(GIB), BLOCKS * BLOCK), ..setup })
@@ -86,10 +39,10 @@ pub(crate) fn driver(sim: &Sim<El2>, cpu: usize, loses: Loses) -> Driver<'_> {
 }
 
 /// The boot CPU's window.
-pub(crate) fn pmap(sim: &Sim<El2>, loses: Loses) -> Pmap<OnSim<'_>> {
+pub(crate) fn pmap(sim: &Sim<El2>, loses: Loses) -> Pmap<'_, Driver<'_>> {
     let frame = sim.private_leaves(CpuIndex::BOOT, PMAP);
-    let entries = OnSim { machine: driver(sim, 0, loses), table: sim.table(frame), frame };
-    Pmap::over(Leaves::from_entries(entries, Level::L3, PMAP, PMAP_SLOTS))
+    let run = Run { table: sim.table(frame), frame, level: Level::L3, base: PMAP, slots: PMAP_SLOTS };
+    Pmap::over(Leaves::new(driver(sim, 0, loses), run, "pmap"))
 }
 
 /// Boots `sim`, whose CPUs are as many as `setup` says.

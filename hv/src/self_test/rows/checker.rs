@@ -7,7 +7,7 @@ use crate::board::{PMAP, tables};
 use crate::image;
 use crate::mm::entry::{Cells, Input, Place, SeenBy, Writer};
 use crate::mm::this_cpu::ThisCpu;
-use crate::self_test::WATCHER;
+use crate::purpose::WATCHER;
 use crate::self_test::bench::Bench;
 use crate::self_test::job::{Job, Values};
 use crate::self_test::row::{Late, Outcome, Row, ensure};

@@ -64,7 +64,7 @@ fn seen_while_mapped(bench: &EarlyBench<'_>) -> Outcome {
 
 fn empty_at_hand_over(bench: &mut Bench) -> Outcome {
     let bytes = u64::from(PMAP.slots) * PAGE_BYTES;
-    let leaves = Leaves::of(&PMAP);
+    let leaves = Leaves::of(&PMAP, "self-test");
     ensure!((0..SLOTS).all(|slot| leaves.is_empty(slot)), "an entry of pmap is left");
     for cpu in bench.cpus() {
         let first = bench.first_readable(cpu, PMAP.base, bytes)?;
