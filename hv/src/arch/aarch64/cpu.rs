@@ -2,6 +2,11 @@
 //!
 //! TPIDR_EL2 holds the number from entry on; nothing else may use it.
 
+// UNSAFETY: a hint instruction.
+#![expect(unsafe_code, reason = "YIELD has no intrinsic")]
+
+use core::arch::asm;
+
 use aarch64_cpu::asm;
 use aarch64_cpu::registers::{CNTPCT_EL0, ID_AA64MMFR0_EL1, Readable, TPIDR_EL2, Writeable};
 use paging::PhysicalSize;
@@ -35,9 +40,11 @@ pub fn ticks() -> u64 {
     CNTPCT_EL0.get()
 }
 
-/// Lets another hardware thread go first.
+/// Lets another hardware thread go first. `spin_loop` is an ISB here, during which an emulator with one thread for all
+/// CPUs runs no other one. Arm ARM, "YIELD".
 pub fn relax() {
-    core::hint::spin_loop();
+    // SAFETY: a hint changes no register and no memory.
+    unsafe { asm!("yield", options(nomem, nostack, preserves_flags)) }
 }
 
 /// Executes nothing afterwards that was fetched before.
