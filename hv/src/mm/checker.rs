@@ -16,7 +16,7 @@ use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange, Index};
 use spin::mutex::TicketMutex;
 
-use super::entry::{By, Event, Grants, Input, Meaning, Place, Said, Scope, SeenBy, Watch};
+use super::entry::{By, Event, Grants, Input, Meaning, Operations, Place, Said, Scope, SeenBy, Watch};
 use super::space::SizeChange;
 use shadow::Shadow;
 use violation::History;
@@ -70,6 +70,7 @@ struct State<const LIVE: usize> {
     live: Shadow<LIVE>,
     zapped: ArrayVec<Zapped, ZAPPED_MAX>,
     history: History,
+    operations: Operations,
     lost: u64,
     violations: u64,
     first: Option<Violation>,
@@ -83,6 +84,7 @@ impl<const LIVE: usize> Checker<LIVE> {
             live: Shadow::new(),
             zapped: ArrayVec::new_const(),
             history: History::new(),
+            operations: Operations::NONE,
             lost: 0,
             violations: 0,
             first: None,
@@ -145,6 +147,10 @@ impl<const LIVE: usize> Watch for Checker<LIVE> {
         self.report(wrong, by, place, event);
         self.state.lock().apply(by, event);
     }
+
+    fn operations(&self) -> Option<Operations> {
+        Some(self.state.lock().operations)
+    }
 }
 
 impl<const LIVE: usize> State<LIVE> {
@@ -159,6 +165,7 @@ impl<const LIVE: usize> State<LIVE> {
 
     fn apply(&mut self, by: By, event: Event) {
         self.history.push(by, event);
+        self.operations.add(event);
         match event {
             Event::Write { place, old, new } => self.apply_write(place, old, new),
             Event::Flush { scope, on } => self.apply_flush(scope, on),

@@ -4,6 +4,7 @@
 //! nobody watches, that is one store.
 
 pub mod tables;
+mod operations;
 
 use core::fmt;
 
@@ -14,6 +15,8 @@ use paging::{
 
 use crate::cpu::CpuIndex;
 use crate::machine::Machine;
+
+pub use operations::Operations;
 
 /// What an entry translates: a hypervisor address, or a guest's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +208,11 @@ pub trait Watch {
 
     /// Told before a write, after an invalidation, before a frame is free.
     fn event(&self, by: By, event: Event);
+
+    /// What it was told so far, where it counts.
+    fn operations(&self) -> Option<Operations> {
+        None
+    }
 }
 
 /// Nobody watches.
@@ -273,6 +281,12 @@ impl<'m, M: Machine> Writer<'m, M> {
         self.machine
     }
 
+    /// This CPU, as the only one that walks a table. Not asked for where nobody watches.
+    #[inline(always)]
+    pub fn here(&self) -> SeenBy {
+        if M::Watch::WATCHES { SeenBy::Cpu(self.machine.cpu()) } else { SeenBy::All }
+    }
+
     /// Stores `new`. Orders and invalidates nothing: that is asked for once per batch.
     #[inline(always)]
     pub fn write<F: Format<Attributes: Kind>>(&self, cells: Cells<'_>, place: Place, new: Entry) {
@@ -298,14 +312,14 @@ impl<'m, M: Machine> Writer<'m, M> {
     #[inline(always)]
     pub fn flush_page_local(&self, at: VirtAddr) {
         self.machine.flush_page_local(at);
-        self.tell(Event::Flush { scope: Scope::HostPage(at), on: SeenBy::Cpu(self.machine.cpu()) });
+        self.tell(Event::Flush { scope: Scope::HostPage(at), on: self.here() });
     }
 
     /// [`Machine::flush_local`].
     #[inline(always)]
     pub fn flush_local(&self) {
         self.machine.flush_local();
-        self.tell(Event::Flush { scope: Scope::Host, on: SeenBy::Cpu(self.machine.cpu()) });
+        self.tell(Event::Flush { scope: Scope::Host, on: self.here() });
     }
 
     /// [`Machine::flush_page_all`].

@@ -61,13 +61,17 @@ impl<'c, M: Machine, A: Reach> Here<'c, M, A> {
     /// Changes an entry, at `level`, of a table that every CPU walks; `at` is the first address it spans.
     pub(crate) fn write(&mut self, level: Level, table: Frame, at: VirtAddr, new: Entry) {
         let index = at.index(level);
-        if M::Watch::WATCHES && self.telling == Telling::Everything {
-            let input = Input::Host(VirtAddr::new(at.get() - at.get() % level.entry_bytes()));
-            let place = Place { table, index, level, input, seen: SeenBy::All };
-            let old = Said::of::<M::Format>(level, self.reach.read(table, index));
-            self.writer().tell(Event::Write { place, old, new: Said::of::<M::Format>(level, new) });
+        if !M::Watch::WATCHES || self.telling == Telling::Nothing {
+            return self.reach.write(table, index, new);
         }
-        self.reach.write(table, index, new);
+        let input = Input::Host(VirtAddr::new(at.get() - at.get() % level.entry_bytes()));
+        let place = Place { table, index, level, input, seen: SeenBy::All };
+        let (said, writer) = (|entry| Said::of::<M::Format>(level, entry), self.writer());
+        // One look at the table, as where nobody watches.
+        self.reach.update(table, index, |old| {
+            writer.tell(Event::Write { place, old: said(old), new: said(new) });
+            new
+        });
     }
 
     /// Links a table that holds entries already, in place of an entry at `level`. No walk sees the link before them.

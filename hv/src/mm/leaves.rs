@@ -5,7 +5,7 @@
 
 use paging::{Entry, Format, Frame, HostAttributes, Index, Level, Table, VirtAddr};
 
-use super::entry::{Cells, Input, Place, SeenBy, Writer};
+use super::entry::{Cells, Input, Place, Writer};
 use super::this_cpu::ThisCpu;
 use crate::board::tables;
 use crate::board::types::Window;
@@ -87,7 +87,7 @@ impl<'t, M: Machine> Leaves<'t, M> {
     fn write(&self, slot: usize, entry: Entry) {
         let Run { table, frame, level, .. } = self.run;
         let (index, input) = (self.index(slot), Input::Host(self.address(slot)));
-        let place = Place { table: frame, index, level, input, seen: SeenBy::Cpu(self.machine.cpu()) };
+        let place = Place { table: frame, index, level, input, seen: self.writer().here() };
         self.writer().write::<M::Format>(Cells::Table(table), place, entry);
     }
 

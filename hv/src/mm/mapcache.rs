@@ -24,9 +24,9 @@ mod tests;
 use core::cell::Cell;
 use core::panic::Location;
 
-use paging::{Entry, Format, Frame, HostAccess, HostAttributes, Level, Memory, PAGE_BYTES, Table, VirtAddr};
+use paging::{Entry, Format, Frame, HostAccess, HostAttributes, Level, Memory, Table, VirtAddr};
 
-use super::entry::{Cells, Input, Place, SeenBy, Writer};
+use super::entry::{Cells, Input, Place, Writer};
 use crate::machine::Machine;
 use ledger::Ledger;
 use slots::{NOTHING, Slot, SlotNumber, SlotSet};
@@ -85,6 +85,8 @@ pub struct MapCache<'t, M, const SLOTS: usize> {
     retention: Retention,
     exhaustion: Exhaustion,
     loaded: Cell<Owner>,
+    /// Domain switches so far.
+    turn: Cell<u64>,
     ledger: Ledger,
     /// Where a frame was put last. Only a hint: the slot knows what it holds.
     hints: [Cell<SlotNumber>; HINTS],
@@ -104,14 +106,15 @@ impl<'t, M: Machine, const SLOTS: usize> MapCache<'t, M, SLOTS> {
             retention,
             exhaustion,
             loaded: Cell::new(Owner::Nobody),
+            turn: Cell::new(0),
             ledger: Ledger::new(),
             hints: [const { Cell::new(SlotNumber::FIRST) }; HINTS],
-            slots: [const { Slot::EMPTY }; SLOTS],
+            slots: Slot::all(area.base),
             clean: SlotSet::all(),
             dirty: SlotSet::none(),
         };
-        let invalid = |slot| area.table.load(cache.place(slot).index) == Entry::INVALID;
-        assert!(cache.clean.iter().all(invalid), "the slots are empty when the cache is made");
+        let invalid = |slot: &Slot| area.table.load(slot.at.index(Level::L3)) == Entry::INVALID;
+        assert!(cache.slots.iter().all(invalid), "the slots are empty when the cache is made");
         cache
     }
 
@@ -145,6 +148,7 @@ impl<'t, M: Machine, const SLOTS: usize> MapCache<'t, M, SLOTS> {
             self.zap_retained();
             self.clean_dirty();
             self.loaded.set(Owner::Nobody);
+            self.turn.set(self.turn.get() + 1);
             replace()?;
             self.loaded.set(to);
             Ok(())
@@ -152,48 +156,45 @@ impl<'t, M: Machine, const SLOTS: usize> MapCache<'t, M, SLOTS> {
     }
 
     /// Finds or makes a mapping of `frame`.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
-    fn take(&self, frame: Frame) -> Result<SlotNumber, Exhausted> {
+    fn take(&self, frame: Frame) -> Result<&Slot, Exhausted> {
         let by = Location::caller();
         self.machine.without_interrupts(|| {
-            let number = self.hint(frame).get();
-            let slot = self.slot(number);
+            let slot = self.slot(self.hint(frame).get());
             if slot.frame.get() == frame {
                 slot.references.set(slot.references.get() + 1);
                 self.ledger.mapped();
-                return Ok(number);
+                return Ok(slot);
             }
-            self.take_clean(frame, by)
+            self.take_clean(frame, slot, by)
         })
     }
 
-    /// Takes back one reference.
-    #[inline]
-    fn put(&self, number: SlotNumber, retention: Retention) {
+    /// Takes back one reference. Never inlined: what is left of a guard's end is so little that it is, and gone where
+    /// the directmap shows the frame.
+    #[inline(never)]
+    fn put(&self, slot: &Slot, retention: Retention) {
         self.machine.without_interrupts(|| {
-            let slot = self.slot(number);
             let references = slot.references.get() - 1;
             slot.references.set(references);
             self.ledger.unmapped();
             if references == 0 && retention == Retention::Strict {
-                self.empty(number);
+                self.empty(slot);
             }
         });
     }
 
+    /// Maps `frame`, whose hint names the slot `before`, in a clean slot.
     #[cold]
     #[inline(never)]
-    fn take_clean(&self, frame: Frame, by: &'static Location<'static>) -> Result<SlotNumber, Exhausted> {
-        let number = match self.clean.first() {
-            Some(number) => number,
-            None => self.recycle()?,
-        };
+    fn take_clean(&self, frame: Frame, before: &Slot, by: &'static Location<'static>) -> Result<&Slot, Exhausted> {
+        let Some(number) = self.clean.first() else { return self.take_recycled(frame, before, by) };
         self.clean.remove(number);
         let hint = self.hint(frame);
         // What loses its hint cannot be found again, so there is no use in keeping it.
-        if core::ptr::eq(self.hint(self.slot(hint.get()).frame.get()), hint) {
-            self.zap_if_retained(hint.get());
+        if core::ptr::eq(self.hint(before.frame.get()), hint) && before.is_retained() {
+            self.zap(before);
         }
         hint.set(number);
         let slot = self.slot(number);
@@ -201,45 +202,52 @@ impl<'t, M: Machine, const SLOTS: usize> MapCache<'t, M, SLOTS> {
         slot.references.set(1);
         slot.by.set(by);
         let attributes = HostAttributes::new(HostAccess::ReadWrite, Memory::Normal);
-        self.write(number, M::Format::leaf(Level::L3, frame, attributes));
+        self.write(slot, M::Format::leaf(Level::L3, frame, attributes));
         self.writer().publish();
         self.ledger.missed();
-        Ok(number)
+        Ok(slot)
+    }
+
+    /// [`MapCache::take_clean`] where no slot is.
+    #[cold]
+    #[inline(never)]
+    fn take_recycled(&self, frame: Frame, before: &Slot, by: &'static Location<'static>) -> Result<&Slot, Exhausted> {
+        self.recycle()?;
+        self.take_clean(frame, before, by)
     }
 
     /// Strict: the mapping is gone on return, from the table and from this CPU's memory.
-    #[inline(never)]
-    fn empty(&self, number: SlotNumber) {
-        self.write(number, Entry::INVALID);
-        self.writer().flush_page_local(self.address(number));
+    #[inline]
+    fn empty(&self, slot: &Slot) {
+        self.write(slot, Entry::INVALID);
+        self.writer().flush_page_local(slot.at);
         self.ledger.flushed_page();
-        self.slot(number).frame.set(NOTHING);
-        self.clean.insert(number);
+        slot.frame.set(NOTHING);
+        self.clean.insert(slot.number);
     }
 
-    /// Makes slots clean that nobody uses, and returns one.
+    /// Makes slots clean that nobody uses: at least one.
     #[cold]
-    fn recycle(&self) -> Result<SlotNumber, Exhausted> {
+    fn recycle(&self) -> Result<(), Exhausted> {
         self.zap_retained();
         self.clean_dirty();
         self.ledger.recycled();
-        self.clean.first().ok_or_else(|| match self.exhaustion {
-            Exhaustion::Stop => panic!("map cache: every slot is live{}", self.owners()),
-            Exhaustion::Return => Exhausted,
-        })
+        match (self.clean.first(), self.exhaustion) {
+            (Some(_), _) => Ok(()),
+            (None, Exhaustion::Stop) => panic!("map cache: every slot is live{}", self.owners()),
+            (None, Exhaustion::Return) => Err(Exhausted),
+        }
     }
 
     fn zap_retained(&self) {
-        SlotNumber::all::<SLOTS>().for_each(|number| self.zap_if_retained(number));
+        self.slots.iter().filter(|slot| slot.is_retained()).for_each(|slot| self.zap(slot));
     }
 
-    fn zap_if_retained(&self, number: SlotNumber) {
-        let slot = self.slot(number);
-        if slot.references.get() == 0 && slot.frame.get() != NOTHING {
-            self.write(number, Entry::INVALID);
-            slot.frame.set(NOTHING);
-            self.dirty.insert(number);
-        }
+    #[inline(always)]
+    fn zap(&self, slot: &Slot) {
+        self.write(slot, Entry::INVALID);
+        slot.frame.set(NOTHING);
+        self.dirty.insert(slot.number);
     }
 
     /// One invalidation for all dirty slots.
@@ -252,28 +260,20 @@ impl<'t, M: Machine, const SLOTS: usize> MapCache<'t, M, SLOTS> {
         self.dirty.move_to(&self.clean);
     }
 
-    fn write(&self, number: SlotNumber, entry: Entry) {
-        self.writer().write::<M::Format>(Cells::Table(self.area.table), self.place(number), entry);
+    #[inline(always)]
+    fn write(&self, slot: &Slot, entry: Entry) {
+        let place = Place {
+            table: self.area.frame,
+            index: slot.at.index(Level::L3),
+            level: Level::L3,
+            input: Input::Host(slot.at),
+            seen: self.writer().here(),
+        };
+        self.writer().write::<M::Format>(Cells::Table(self.area.table), place, entry);
     }
 
     fn writer(&self) -> Writer<'_, M> {
         Writer::new(&self.machine, "map cache")
-    }
-
-    fn place(&self, number: SlotNumber) -> Place {
-        let at = self.address(number);
-        Place {
-            table: self.area.frame,
-            index: at.index(Level::L3),
-            level: Level::L3,
-            input: Input::Host(at),
-            seen: SeenBy::Cpu(self.machine.cpu()),
-        }
-    }
-
-    #[inline(always)]
-    fn address(&self, number: SlotNumber) -> VirtAddr {
-        VirtAddr::new(self.area.base.get() + number.get() as u64 * PAGE_BYTES)
     }
 
     #[inline(always)]

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 
 use paging::{Entry, Format, Frame, FrameRange, HostAccess, HostAttributes, Level, Memory, VirtAddr};
 
-use super::entry::{Cells, Input, Place, SeenBy, Writer};
+use super::entry::{Cells, Input, Place, Writer};
 use super::frames::Order;
 use super::here::Here;
 use super::mapcache::{Area, View};
@@ -85,7 +85,7 @@ impl<M: Machine> Shown<'_, M> {
             index: self.area.base.index(Level::L2),
             level: Level::L2,
             input: Input::Host(self.area.base),
-            seen: SeenBy::Cpu(self.writer.machine().cpu()),
+            seen: self.writer.here(),
         };
         self.writer.write::<M::Format>(Cells::Table(self.area.table), place, entry);
     }

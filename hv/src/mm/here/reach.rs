@@ -13,6 +13,12 @@ pub trait Reach: TableAccess {
     /// Makes every word of `frame`, which nobody else uses, zero.
     fn clear(&mut self, frame: Frame);
 
+    /// Shows an entry and stores what `change` answers.
+    fn update(&mut self, table: Frame, index: Index, change: impl FnOnce(Entry) -> Entry) {
+        let entry = change(self.read(table, index));
+        self.write(table, index, entry);
+    }
+
     /// Shows every entry of a table, in order, and stores what `change` answers.
     fn rewrite(&mut self, table: Frame, mut change: impl FnMut(Index, Entry) -> Option<Entry>) {
         for index in Index::all() {
@@ -26,6 +32,11 @@ pub trait Reach: TableAccess {
 impl<M: Machine> Reach for &Pmap<'_, M> {
     fn clear(&mut self, frame: Frame) {
         drop(self.map_zeroed(frame));
+    }
+
+    fn update(&mut self, table: Frame, index: Index, change: impl FnOnce(Entry) -> Entry) {
+        let mapped = self.map(table);
+        mapped.store(index, change(mapped.load(index)));
     }
 
     fn rewrite(&mut self, table: Frame, mut change: impl FnMut(Index, Entry) -> Option<Entry>) {
@@ -42,6 +53,12 @@ impl<M: Machine, const SLOTS: usize> Reach for View<'_, M, SLOTS> {
     #[track_caller]
     fn clear(&mut self, frame: Frame) {
         self.map(frame).expect("clearing a table holds one slot, and the planner left room for it").zero();
+    }
+
+    #[track_caller]
+    fn update(&mut self, table: Frame, index: Index, change: impl FnOnce(Entry) -> Entry) {
+        let mapped = self.map(table).expect("a table in hand holds one slot, and the planner left room for it");
+        mapped.store(index, change(Entry::new(mapped.load(index))).get());
     }
 
     #[track_caller]

@@ -52,7 +52,8 @@ pub enum Refused {
 /// The cache as one context sees it.
 pub struct View<'c, M, const SLOTS: usize> {
     cache: &'c MapCache<'c, M, SLOTS>,
-    owner: Owner,
+    /// Domain switches before it was made.
+    turn: u64,
     retention: Retention,
 }
 
@@ -77,7 +78,7 @@ impl<M: Machine, const SLOTS: usize> MapCache<'_, M, SLOTS> {
         if owner != loaded {
             return Err(Refused::OtherDomain { asked: owner, loaded });
         }
-        Ok(View { cache: self, owner, retention })
+        Ok(View { cache: self, turn: self.turn.get(), retention })
     }
 }
 
@@ -86,7 +87,7 @@ impl<'c, M: Machine, const SLOTS: usize> View<'c, M, SLOTS> {
     ///
     /// # Errors
     /// Every slot is live, and the cache was made to say so instead of stopping.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn map(&self, frame: Frame) -> Result<Mapped<'c, M, SLOTS>, Exhausted> {
         if let Some(at) = self.cache.machine.shown(frame) {
@@ -117,7 +118,7 @@ impl<'c, M: Machine, const SLOTS: usize> View<'c, M, SLOTS> {
     /// The bookkeeping is that of the loaded domain slot: a view does not outlive a switch.
     #[inline(always)]
     fn assert_loaded(&self) {
-        assert!(self.owner == self.cache.loaded(), "a view of the map cache ends with its domain's turn");
+        assert!(self.turn == self.cache.turn.get(), "a view of the map cache ends with its domain's turn");
     }
 }
 

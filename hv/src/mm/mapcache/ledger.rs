@@ -40,15 +40,16 @@ pub struct Figures {
     pub flushes: u64,
     /// Guards alive.
     pub live: u32,
-    /// Most guards alive at once.
+    /// Most guards alive at once, looked at whenever an entry is written.
     pub high_water: u32,
 }
 
 /// The counters.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    /// With `unmaps`, the guards alive: two counters that only grow cost less than one that does not.
     maps: Cell<u64>,
-    live: Cell<u32>,
+    unmaps: Cell<u64>,
     high_water: Cell<u32>,
     misses: Cell<u64>,
     recycles: Cell<u64>,
@@ -56,6 +57,7 @@ pub(super) struct Ledger {
     flushes: Cell<u64>,
 }
 
+#[inline(always)]
 fn add(counter: &Cell<u64>) {
     counter.set(counter.get() + 1);
 }
@@ -64,7 +66,7 @@ impl Ledger {
     pub(super) const fn new() -> Self {
         Self {
             maps: Cell::new(0),
-            live: Cell::new(0),
+            unmaps: Cell::new(0),
             high_water: Cell::new(0),
             misses: Cell::new(0),
             recycles: Cell::new(0),
@@ -76,21 +78,23 @@ impl Ledger {
     #[inline(always)]
     pub(super) fn mapped(&self) {
         add(&self.maps);
-        let live = self.live.get() + 1;
-        self.live.set(live);
-        if live > self.high_water.get() {
-            self.high_water.set(live);
-        }
     }
 
     #[inline(always)]
     pub(super) fn unmapped(&self) {
-        self.live.set(self.live.get() - 1);
+        add(&self.unmaps);
     }
 
+    #[inline]
     pub(super) fn missed(&self) {
         add(&self.misses);
         self.mapped();
+        self.high_water.set(self.high_water.get().max(self.live()));
+    }
+
+    /// Guards alive.
+    fn live(&self) -> u32 {
+        (self.maps.get() - self.unmaps.get()) as u32
     }
 
     pub(super) fn recycled(&self) {
@@ -106,7 +110,7 @@ impl Ledger {
     }
 
     pub(super) fn check_empty(&self, moment: Moment) -> Result<(), Leaked> {
-        match self.live.get() {
+        match self.live() {
             0 => Ok(()),
             guards => Err(Leaked { guards, moment }),
         }
@@ -119,7 +123,7 @@ impl Ledger {
             recycles: self.recycles.get(),
             page_flushes: self.page_flushes.get(),
             flushes: self.flushes.get(),
-            live: self.live.get(),
+            live: self.live(),
             high_water: self.high_water.get(),
         }
     }

@@ -4,7 +4,7 @@
 
 use paging::{Index, PAGE_BYTES, VirtAddr};
 
-use super::slots::SlotNumber;
+use super::slots::Slot;
 use super::{MapCache, Retention};
 use crate::machine::Machine;
 use crate::mm::entry::Cells;
@@ -22,7 +22,7 @@ pub struct Mapped<'c, M: Machine, const SLOTS: usize> {
     cache: &'c MapCache<'c, M, SLOTS>,
     at: VirtAddr,
     /// `None` where the directmap shows the frame: nothing was mapped, and nothing is unmapped.
-    slot: Option<(SlotNumber, Retention)>,
+    slot: Option<(&'c Slot, Retention)>,
 }
 
 /// A copy that would leave the page.
@@ -31,8 +31,8 @@ pub struct OutsidePage;
 
 impl<'c, M: Machine, const SLOTS: usize> Mapped<'c, M, SLOTS> {
     #[inline(always)]
-    pub(super) fn new(cache: &'c MapCache<'c, M, SLOTS>, slot: SlotNumber, retention: Retention) -> Self {
-        Self { cache, at: cache.address(slot), slot: Some((slot, retention)) }
+    pub(super) fn new(cache: &'c MapCache<'c, M, SLOTS>, slot: &'c Slot, retention: Retention) -> Self {
+        Self { cache, at: slot.at, slot: Some((slot, retention)) }
     }
 
     /// A frame that is mapped for good, at this address.
@@ -128,7 +128,7 @@ impl<'c, M: Machine, const SLOTS: usize> Mapped<'c, M, SLOTS> {
 }
 
 impl<M: Machine, const SLOTS: usize> Drop for Mapped<'_, M, SLOTS> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some((slot, retention)) = self.slot {
             self.cache.put(slot, retention);

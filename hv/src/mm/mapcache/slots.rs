@@ -5,7 +5,9 @@
 use core::cell::Cell;
 use core::panic::Location;
 
-use paging::Frame;
+use paging::{Frame, PAGE_BYTES, VirtAddr};
+
+use crate::mm::here::bytes;
 
 /// What an empty slot holds: a frame that no format has a place for.
 pub(super) const NOTHING: Frame = Frame::new((1 << 52) - 1);
@@ -35,6 +37,10 @@ impl SlotNumber {
 /// What is known of a slot.
 #[derive(Debug)]
 pub(super) struct Slot {
+    /// Where it shows what it maps.
+    pub(super) at: VirtAddr,
+    /// Which one it is.
+    pub(super) number: SlotNumber,
     /// What it maps, live or retained.
     pub(super) frame: Cell<Frame>,
     /// Guards alive.
@@ -44,9 +50,23 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the initial value of an array; each use is a new slot")]
-    pub(super) const EMPTY: Self =
-        Self { frame: Cell::new(NOTHING), references: Cell::new(0), by: Cell::new(Location::caller()) };
+    /// All of them, empty; the first one is at `base`.
+    #[track_caller]
+    pub(super) fn all<const SLOTS: usize>(base: VirtAddr) -> [Self; SLOTS] {
+        core::array::from_fn(|number| Self {
+            at: bytes(base, number as u64 * PAGE_BYTES),
+            number: SlotNumber(number as u16),
+            frame: Cell::new(NOTHING),
+            references: Cell::new(0),
+            by: Cell::new(Location::caller()),
+        })
+    }
+
+    /// Mapped, and nobody holds a guard.
+    #[inline]
+    pub(super) fn is_retained(&self) -> bool {
+        self.references.get() == 0 && self.frame.get() != NOTHING
+    }
 }
 
 /// Some of `SLOTS` slots.
@@ -66,15 +86,21 @@ impl<const SLOTS: usize> SlotSet<SLOTS> {
         set
     }
 
+    /// The word of a slot. Most boards have one.
+    #[inline(always)]
+    fn word(&self, number: SlotNumber) -> &Cell<u64> {
+        if Self::WORDS == 1 { &self.0[0] } else { &self.0[number.get() / WORD_BITS] }
+    }
+
     #[inline]
     pub(super) fn insert(&self, number: SlotNumber) {
-        let word = &self.0[number.get() / WORD_BITS];
+        let word = self.word(number);
         word.set(word.get() | 1 << (number.get() % WORD_BITS));
     }
 
     #[inline]
     pub(super) fn remove(&self, number: SlotNumber) {
-        let word = &self.0[number.get() / WORD_BITS];
+        let word = self.word(number);
         word.set(word.get() & !(1 << (number.get() % WORD_BITS)));
     }
 
@@ -90,10 +116,5 @@ impl<const SLOTS: usize> SlotSet<SLOTS> {
         for (from, to) in self.0.iter().zip(&other.0) {
             to.set(to.get() | from.take());
         }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = SlotNumber> {
-        SlotNumber::all::<SLOTS>()
-            .filter(|number| self.0[number.get() / WORD_BITS].get() & 1 << (number.get() % WORD_BITS) != 0)
     }
 }
