@@ -23,6 +23,8 @@ pub mod domain;
 pub mod vdev;
 #[cfg(any(not(bare), feature = "self-test"))]
 pub mod self_test;
+#[cfg(any(not(bare), feature = "measure"))]
+pub mod measure;
 mod purpose;
 pub mod fault;
 pub mod io;

@@ -1,14 +1,17 @@
-//! What the image is for once everything is up, domains or tests; and who watches meanwhile.
+//! What the image is for once everything is up, domains, tests or measurements; and who watches meanwhile.
 //!
 //! The one file of common code that asks for the flavour; `boot` calls either without knowing which.
 
-#[cfg(not(feature = "self-test"))]
+#[cfg(not(any(feature = "self-test", feature = "measure")))]
 mod domains;
-#[cfg(not(feature = "self-test"))]
+#[cfg(not(any(feature = "self-test", feature = "measure")))]
 pub(crate) use domains::{early, idle, run};
 
 #[cfg(feature = "self-test")]
 pub(crate) use crate::self_test::{early, idle, run};
+
+#[cfg(feature = "measure")]
+pub(crate) use crate::measure::{early, idle, run};
 
 #[cfg(all(bare, not(debug_assertions)))]
 mod unwatched;

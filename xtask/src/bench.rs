@@ -1,10 +1,14 @@
-//! Counting instructions of a boot: what the figure is, how it is made, what it means.
+//! Counting instructions of a boot: what the figure is, how it is made, what it means. Operations of the memory system
+//! one by one are [`memory`]'s.
 //!
 //! Counts come from the emulator's plugin by address range, never from a clock. The sum of them is compared with the
 //! emulated generic timer, which under `-icount shift=0` counts instructions too and knows nothing of the plugin: two
 //! sums that differ are no figure. Nothing else here passes or fails.
 
-use std::path::{Path, PathBuf};
+mod counter;
+pub mod memory;
+
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,15 +18,12 @@ use crate::build::{Builder, Built, names};
 use crate::cli::Profile;
 use crate::emulator::{self, Show};
 use crate::failure::Failure;
-use crate::process;
 use crate::project::Project;
-use crate::symbols;
-use crate::toolchain::sysroot;
+
+use counter::{REPEATABLE, SCRUB_SYMBOL, count, function};
 
 /// The board whose boot is counted, with one CPU.
 const BOARD: &str = "qemu-arm64";
-/// Repeatable to the digit: one instruction a nanosecond, no host clock, no random seeds.
-const REPEATABLE: [&str; 6] = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2025-01-01,clock=vm"];
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Nanoseconds in a second; with `shift=0` an instruction takes one.
@@ -31,9 +32,6 @@ const SECOND_NS: u64 = 1_000_000_000;
 const ENTERED: &str = "payload: entered at tick ";
 /// Most by which the two sums may differ, as a part of the figure.
 const DIFFERENCE_MAX_PERCENT: u64 = 2;
-/// The function that clears guest memory; counted apart.
-const SCRUB_SYMBOL: &str = "tabula_scrub";
-
 /// Instructions of one boot.
 #[derive(Debug, Serialize)]
 pub struct Boot {
@@ -96,7 +94,7 @@ impl Boot {
 pub fn boot(builder: &Builder<'_>) -> Result<Boot, Failure> {
     let board = one_cpu_board(builder.project)?;
     let built = builder.build(&board, Profile::Release)?;
-    let plugin = plugin(builder.project)?;
+    let plugin = counter::plugin(builder.project)?;
     let out = built.folder.join("instructions.txt");
     if out.exists() {
         std::fs::remove_file(&out).map_err(|error| Failure::file("remove", &out, &error))?;
@@ -107,7 +105,12 @@ pub fn boot(builder: &Builder<'_>) -> Result<Boot, Failure> {
     let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
     outcome.verdict()?;
     let counts = std::fs::read_to_string(&out).map_err(|error| Failure::file("read", &out, &error))?;
-    let at = |phase: &str, range: &str| count(&counts, phase, range);
+    let at = |phase: &str, range: &str| {
+        let line = counts.lines().find(|line| line.split(' ').next() == Some(phase));
+        count(line.unwrap_or_default(), range).ok_or_else(|| {
+            Failure::Run(format!("the counter reported no `{range}` at {phase}: was the payload reached?"))
+        })
+    };
     let machine = built.planned.plan.board.emulator.as_ref().map_or_else(String::new, |emulator| {
         let cpu = emulator.cpu.as_deref().unwrap_or("default CPU");
         format!("{} {cpu}, 1 CPU, {} MiB RAM", emulator.machine, emulator.memory_bytes >> 20)
@@ -154,56 +157,25 @@ fn one_cpu_board(project: &Project) -> Result<BoardFile, Failure> {
     Ok(BoardFile { name, path, place: boards::Place::Elsewhere })
 }
 
-/// The plugin as a shared library.
-fn plugin(project: &Project) -> Result<PathBuf, Failure> {
-    let folder = project.target().join("plugin");
-    let mut command = process::command(sysroot::cargo());
-    command
-        .current_dir(project.root())
-        .args(["build", "--quiet", "--release", "--package", "instruction-count", "--target-dir"])
-        .arg(&folder)
-        .env_remove("CARGO_TARGET_DIR");
-    let status = process::run(&mut command)?;
-    if !status.success() {
-        return Err(Failure::Generate(format!("`{}` ended with {status}", process::shell_line(&command))));
-    }
-    Ok(folder.join("release/libinstruction_count.so"))
-}
-
 /// First match counts, so the scrub routine comes before the text it lies in.
 fn plugin_arguments(built: &Built, plugin: &Path, out: &Path) -> Result<String, Failure> {
     let plan = &built.planned.plan;
     let text = plan.sections.iter().find(|section| section.name == "text");
     let text = text.ok_or_else(|| Failure::Mismatch("the plan has no text".into()))?;
     let elf = built.folder.join(names::ELF);
-    let (scrub, scrub_end) = symbol(&elf, SCRUB_SYMBOL)?;
+    let scrub = function(&elf, |name| name == SCRUB_SYMBOL, "to count apart")?;
     let kernel = plan.blobs.first().ok_or_else(|| Failure::Usage("the board has no guest to start".into()))?;
     let (link, load) = (text.link.get(), text.base.get());
     Ok(format!(
-        "{},out={},range=scrub:{scrub:x}:{scrub_end:x},range=text:{link:x}:{:x},range=entry:{load:x}:{:x},stop={:x}:text",
+        "{},out={},range=scrub:{:x}:{:x},range=text:{link:x}:{:x},range=entry:{load:x}:{:x},stop={:x}:text",
         plugin.display(),
         out.display(),
+        scrub.first,
+        scrub.first + scrub.bytes,
         link + text.bytes,
         load + paging::PAGE_BYTES,
         kernel.ipa.get()
     ))
-}
-
-/// A function's first byte and the byte behind its last.
-fn symbol(elf: &Path, name: &str) -> Result<(u64, u64), Failure> {
-    let bytes = std::fs::read(elf).map_err(|error| Failure::file("read", elf, &error))?;
-    let found = symbols::find(&bytes, |symbol| symbol == name)?;
-    let found = found.ok_or_else(|| Failure::Mismatch(format!("the image has no function `{name}` to count apart")))?;
-    Ok((found.first, found.first + found.bytes))
-}
-
-/// `range`'s count in the line of `phase`.
-fn count(counts: &str, phase: &str, range: &str) -> Result<u64, Failure> {
-    let line = counts.lines().find(|line| line.split(' ').next() == Some(phase));
-    let value = line.and_then(|line| line.split(' ').find_map(|word| word.strip_prefix(range)?.strip_prefix('=')));
-    value
-        .and_then(|value| value.parse().ok())
-        .ok_or_else(|| Failure::Run(format!("the counter reported no `{range}` at {phase}: was the payload reached?")))
 }
 
 #[cfg(test)]

@@ -76,6 +76,12 @@ pub enum Profile {
     Debug,
     /// With checks, and tests of the hypervisor in the place of domains.
     SelfTest,
+    /// Optimised as the release image, with operations to be counted in the place of domains; `bench memory` builds it.
+    #[value(skip)]
+    Measure,
+    /// The same operations, with checks.
+    #[value(skip)]
+    MeasureChecked,
 }
 
 /// One board or several.
@@ -259,6 +265,18 @@ pub struct Bench {
 pub enum What {
     /// Instructions from entry to the payload's first instruction, one CPU, 1 GiB.
     Boot {
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Instructions and operations of the memory system, one by one, on each architecture and by policy.
+    Memory {
+        /// A board only: `qemu-arm64` or `qemu-x86_64` [default: both]
+        #[arg(short, long = "platform", value_name = "BOARD")]
+        platform: Option<String>,
+        /// A directmap policy only: `none`, `on-demand` or `full` [default: each]
+        #[arg(long, value_name = "POLICY")]
+        policy: Option<String>,
         /// How to print it.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,

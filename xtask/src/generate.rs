@@ -16,8 +16,9 @@ pub fn folder(project: &Project, planned: &Planned, profile: Profile) -> PathBuf
     let name = &planned.plan.board.name;
     let folder = if planned.is_ours() { project.generated(name) } else { project.generated_elsewhere(name) };
     match profile {
-        Profile::Release => folder,
-        Profile::Debug | Profile::SelfTest => folder.join(profile.word()),
+        Profile::Release | Profile::Measure => folder,
+        Profile::Debug | Profile::MeasureChecked => folder.join(Profile::Debug.word()),
+        Profile::SelfTest => folder.join(profile.word()),
     }
 }
 

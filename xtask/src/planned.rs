@@ -48,7 +48,7 @@ pub fn findings(found: &Diagnostics) -> Failure {
 }
 
 impl Profile {
-    /// All of them.
+    /// Those whose generated files are committed.
     pub const ALL: [Self; 3] = [Self::Release, Self::Debug, Self::SelfTest];
 
     /// The word on the command line and in folder names.
@@ -57,14 +57,16 @@ impl Profile {
             Self::Release => "release",
             Self::Debug => "debug",
             Self::SelfTest => "self-test",
+            Self::Measure => "measure",
+            Self::MeasureChecked => "measure-checked",
         }
     }
 
     /// The generator's word for it.
     pub const fn flavour(self) -> Flavour {
         match self {
-            Self::Release => Flavour::Release,
-            Self::Debug => Flavour::Debug,
+            Self::Release | Self::Measure => Flavour::Release,
+            Self::Debug | Self::MeasureChecked => Flavour::Debug,
             Self::SelfTest => Flavour::SelfTest,
         }
     }
@@ -72,8 +74,8 @@ impl Profile {
     /// The cargo profile that compiles it.
     pub const fn cargo_profile(self) -> &'static str {
         match self {
-            Self::Release => "image",
-            Self::Debug => "image-debug",
+            Self::Release | Self::Measure => "image",
+            Self::Debug | Self::MeasureChecked => "image-debug",
             Self::SelfTest => "image-self-test",
         }
     }
@@ -83,6 +85,7 @@ impl Profile {
         match self {
             Self::Release | Self::Debug => "image",
             Self::SelfTest => "self-test",
+            Self::Measure | Self::MeasureChecked => "measure",
         }
     }
 
@@ -91,6 +94,7 @@ impl Profile {
         match self {
             Self::Release | Self::Debug => "tabula",
             Self::SelfTest => "tabula-self-test",
+            Self::Measure | Self::MeasureChecked => "tabula-measure",
         }
     }
 }

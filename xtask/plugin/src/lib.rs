@@ -1,16 +1,21 @@
 //! A TCG plugin that counts executed instructions by address range.
 //!
-//! Arguments: `out=FILE`, any number of `range=NAME:FIRST:END` (hexadecimal, half-open, first match counts),
-//! and `stop=ADDRESS:NAME`: the first execution of ADDRESS after range NAME has run takes a snapshot. The file
-//! gets one line a phase: `stop` and `exit`, each followed by `NAME=COUNT` pairs and `other=COUNT`.
-//! It never changes what the guest does. Counts are exact with one CPU under `-icount`.
+//! Arguments: `out=FILE`; any number of `range=NAME:FIRST:END` (hexadecimal, half-open, first match counts); any number
+//! of `call=NAME:ADDRESS`, which counts how often ADDRESS is executed; `kinds=aarch64` or `kinds=x86_64`, which counts
+//! barriers and invalidations by kind; `stop=ADDRESS:NAME`: the first execution of ADDRESS after range NAME has run
+//! takes a snapshot; `lap=ADDRESS`: each execution of ADDRESS takes one; `cpu=NUMBER`: what other CPUs execute is not
+//! counted. The file gets one line a snapshot, `stop`,
+//! `lap` or `exit`, followed by `NAME=COUNT` pairs and `other=COUNT`. It never changes what the guest does. Counts are
+//! exact under `-icount`, which runs all CPUs on one thread.
 
 // UNSAFETY: implements the emulator's plugin interface.
 #![expect(unsafe_code, reason = "foreign interface of the emulator")]
 
+mod kinds;
 mod qemu;
 
 use core::ffi::{c_char, c_int, c_uint, c_void};
+use kinds::{Kind, Machine};
 use qemu::{Instruction, PluginId, TranslationBlock};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -24,6 +29,13 @@ struct Range {
     executed: AtomicU64,
 }
 
+/// An address whose executions are counted.
+struct Call {
+    name: String,
+    address: u64,
+    executed: AtomicU64,
+}
+
 struct Stop {
     address: u64,
     /// Index of the range that must have run before: low addresses are the image's own until then.
@@ -33,8 +45,13 @@ struct Stop {
 struct Counter {
     ranges: Vec<Range>,
     other: AtomicU64,
+    calls: Vec<Call>,
+    machine: Option<Machine>,
+    kinds: [AtomicU64; Kind::ALL.len()],
     stop: Option<Stop>,
     stopped: AtomicBool,
+    lap: Option<u64>,
+    cpu: Option<c_uint>,
     out: String,
 }
 
@@ -45,8 +62,13 @@ impl Counter {
         let mut counter = Counter {
             ranges: Vec::new(),
             other: AtomicU64::new(0),
+            calls: Vec::new(),
+            machine: None,
+            kinds: [const { AtomicU64::new(0) }; Kind::ALL.len()],
             stop: None,
             stopped: AtomicBool::new(false),
+            lap: None,
+            cpu: None,
             out: String::new(),
         };
         for argument in arguments {
@@ -54,6 +76,10 @@ impl Counter {
             match key {
                 "out" => counter.out = value.to_owned(),
                 "range" => counter.ranges.push(range(value)?),
+                "call" => counter.calls.push(call(value)?),
+                "kinds" => counter.machine = Some(Machine::named(value)?),
+                "cpu" => counter.cpu = Some(number(value)?),
+                "lap" => counter.lap = Some(hexadecimal(value)?),
                 "stop" => counter.stop = Some(counter.stop_at(value)?),
                 _ => return Err(format!("unknown argument `{key}`")),
             }
@@ -80,6 +106,14 @@ impl Counter {
         for range in &self.ranges {
             line += &format!(" {}={}", range.name, range.executed.load(Ordering::Relaxed));
         }
+        for call in &self.calls {
+            line += &format!(" {}={}", call.name, call.executed.load(Ordering::Relaxed));
+        }
+        if self.machine.is_some() {
+            for (kind, executed) in Kind::ALL.iter().zip(&self.kinds) {
+                line += &format!(" {}={}", kind.word(), executed.load(Ordering::Relaxed));
+            }
+        }
         line += &format!(" other={}\n", self.other.load(Ordering::Relaxed));
         let file = OpenOptions::new().create(true).append(true).open(&self.out);
         if let Err(error) = file.and_then(|mut file| file.write_all(line.as_bytes())) {
@@ -101,6 +135,15 @@ fn range(value: &str) -> Result<Range, String> {
     }
 }
 
+fn call(value: &str) -> Result<Call, String> {
+    let (name, address) = value.split_once(':').ok_or_else(|| format!("call `{value}` is not NAME:ADDRESS"))?;
+    Ok(Call { name: name.to_owned(), address: hexadecimal(address)?, executed: AtomicU64::new(0) })
+}
+
+fn number(text: &str) -> Result<c_uint, String> {
+    text.parse().map_err(|error| format!("`{text}`: {error}"))
+}
+
 fn hexadecimal(text: &str) -> Result<u64, String> {
     u64::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|error| format!("`{text}`: {error}"))
 }
@@ -120,20 +163,47 @@ fn count(counter: &'static Counter, instruction: *mut Instruction) {
     // SAFETY: `instruction` came from QEMU in the running callback.
     let address = unsafe { qemu::qemu_plugin_insn_vaddr(instruction) };
     if counter.stop.as_ref().is_some_and(|stop| stop.address == address) {
-        // SAFETY: `reached` has the callback's signature and needs no data; QEMU copies the pointer.
-        unsafe {
-            qemu::qemu_plugin_register_vcpu_insn_exec_cb(
-                instruction,
-                reached,
-                qemu::CALLBACK_NO_REGISTERS,
-                core::ptr::null_mut(),
-            );
-        }
+        call_before(instruction, reached, core::ptr::null_mut());
     }
-    let cell = counter.cell(address).as_ptr().cast::<c_void>();
+    if counter.lap == Some(address) {
+        call_before(instruction, lapped, core::ptr::null_mut());
+    }
+    add_before(counter, instruction, counter.cell(address));
+    for call in counter.calls.iter().filter(|call| call.address == address) {
+        add_before(counter, instruction, &call.executed);
+    }
+    // SAFETY: `instruction` came from QEMU in the running callback.
+    let kind = counter.machine.and_then(|machine| Kind::of(machine, &unsafe { qemu::bytes(instruction) }));
+    if let Some(kind) = kind {
+        add_before(counter, instruction, &counter.kinds[kind as usize]);
+    }
+}
+
+/// Has QEMU call `callback` with `data` before each execution of an instruction that it is translating.
+fn call_before(instruction: *mut Instruction, callback: extern "C" fn(c_uint, *mut c_void), data: *mut c_void) {
+    // SAFETY: `instruction` is being translated (caller); QEMU copies both pointers and looks at neither.
+    unsafe {
+        qemu::qemu_plugin_register_vcpu_insn_exec_cb(instruction, callback, qemu::CALLBACK_NO_REGISTERS, data);
+    }
+}
+
+/// Has each execution of an instruction that QEMU is translating counted.
+fn add_before(counter: &'static Counter, instruction: *mut Instruction, cell: &'static AtomicU64) {
+    let cell = cell.as_ptr().cast::<c_void>();
+    if counter.cpu.is_some() {
+        return call_before(instruction, executed, cell);
+    }
     // SAFETY: the cell lies in `COUNTER`, which is never dropped, so translated code may add to it for ever.
     unsafe {
         qemu::qemu_plugin_register_vcpu_insn_exec_inline(instruction, qemu::INLINE_ADD_U64, cell, 1);
+    }
+}
+
+extern "C" fn executed(vcpu: c_uint, cell: *mut c_void) {
+    if COUNTER.get().is_some_and(|counter| counter.cpu == Some(vcpu)) {
+        // SAFETY: `add_before` passes cells of `COUNTER`, which is never dropped, and nothing else.
+        let cell = unsafe { AtomicU64::from_ptr(cell.cast()) };
+        cell.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -143,6 +213,12 @@ extern "C" fn reached(_vcpu: c_uint, _data: *mut c_void) {
     let armed = counter.ranges[stop.after].executed.load(Ordering::Relaxed) > 0;
     if armed && !counter.stopped.swap(true, Ordering::Relaxed) {
         counter.report("stop");
+    }
+}
+
+extern "C" fn lapped(_vcpu: c_uint, _data: *mut c_void) {
+    if let Some(counter) = COUNTER.get() {
+        counter.report("lap");
     }
 }
 

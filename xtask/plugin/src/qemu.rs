@@ -36,6 +36,8 @@ unsafe extern "C" {
     pub(crate) fn qemu_plugin_tb_n_insns(block: *const TranslationBlock) -> usize;
     pub(crate) fn qemu_plugin_tb_get_insn(block: *const TranslationBlock, index: usize) -> *mut Instruction;
     pub(crate) fn qemu_plugin_insn_vaddr(instruction: *const Instruction) -> u64;
+    fn qemu_plugin_insn_data(instruction: *const Instruction) -> *const u8;
+    fn qemu_plugin_insn_size(instruction: *const Instruction) -> usize;
     pub(crate) fn qemu_plugin_register_vcpu_insn_exec_inline(
         instruction: *mut Instruction,
         operation: c_uint,
@@ -59,6 +61,20 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 #[expect(unreachable_pub, reason = "the emulator looks it up by name")]
 pub static qemu_plugin_version: c_int = 1;
+
+/// An instruction's bytes.
+///
+/// # Safety
+///
+/// - QEMU is translating `instruction` during the running callback.
+pub(crate) unsafe fn bytes(instruction: *const Instruction) -> Vec<u8> {
+    // SAFETY: the contract of this function.
+    let data = unsafe { qemu_plugin_insn_data(instruction) };
+    // SAFETY: as above.
+    let size = unsafe { qemu_plugin_insn_size(instruction) };
+    // SAFETY: QEMU keeps `size` bytes at `data` for the length of the callback (plugin interface, "instruction data").
+    unsafe { core::slice::from_raw_parts(data, size) }.to_vec()
+}
 
 /// Arguments as the emulator hands them over: `argc` strings of the form `key=value`.
 ///

@@ -1,17 +1,32 @@
 //! `bench`: instruction counts; fails when the two ways of counting disagree.
 
-use crate::bench;
+use serde::Serialize;
+
+use crate::bench::{self, memory};
 use crate::cli::{Bench, Format, What};
 use crate::commands::Context;
 use crate::failure::Failure;
 use crate::guests::Guest;
 
 pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failure> {
-    let What::Boot { format } = arguments.what;
-    let boot = bench::boot(&context.builder(Guest::Described))?;
-    match format {
-        Format::Text => print!("{}", boot.text()),
-        Format::Json => println!("{:#}", serde_json::json!(boot)),
+    match &arguments.what {
+        What::Boot { format } => {
+            let boot = bench::boot(&context.builder(Guest::Described))?;
+            print(*format, &boot, bench::Boot::text);
+            boot.agree()
+        }
+        What::Memory { platform, policy, format } => {
+            let memory = memory::memory(&context.builder(Guest::Described), platform.as_deref(), policy.as_deref())?;
+            print(*format, &memory, memory::Memory::text);
+            let broken: Vec<String> = memory.runs.iter().flat_map(memory::broken).collect();
+            if broken.is_empty() { Ok(()) } else { Err(Failure::Run(broken.join("\n"))) }
+        }
     }
-    boot.agree()
+}
+
+fn print<T: Serialize>(format: Format, figures: &T, text: impl Fn(&T) -> String) {
+    match format {
+        Format::Text => print!("{}", text(figures)),
+        Format::Json => println!("{:#}", serde_json::json!(figures)),
+    }
 }
