@@ -32,6 +32,13 @@ const SECOND_NS: u64 = 1_000_000_000;
 const ENTERED: &str = "payload: entered at tick ";
 /// Most by which the two sums may differ, as a part of the figure.
 const DIFFERENCE_MAX_PERCENT: u64 = 2;
+/// Instructions from entry to the end of the hypervisor's own boot, scrubbing apart.
+const BUDGET: u64 = 250_000;
+/// Instructions that clear and clean 64 bytes, in tenths.
+const SCRUB_BUDGET_TENTHS: u64 = 33;
+/// What the boot log says of clearing.
+const SCRUBBED: &str = ": scrubbed ";
+
 /// Instructions of one boot.
 #[derive(Debug, Serialize)]
 pub struct Boot {
@@ -43,6 +50,8 @@ pub struct Boot {
     pub text: u64,
     /// Clearing guest memory, cache maintenance included.
     pub scrub: u64,
+    /// KiB that were cleared.
+    pub scrubbed_kib: u64,
     /// Everything else before the payload's first instruction: the emulator's boot stub.
     pub other: u64,
     /// Image instructions from the payload's first instruction to power-off.
@@ -74,12 +83,24 @@ impl Boot {
         )))
     }
 
+    /// Whether boot and scrubbing cost as much as they may.
+    pub fn within_budget(&self) -> Result<(), String> {
+        let lines = self.scrubbed_kib * 1024 / 64;
+        if self.total() > BUDGET {
+            return Err(format!("{} instructions, at most {BUDGET}", self.total()));
+        }
+        match lines > 0 && self.scrub * 10 <= lines * SCRUB_BUDGET_TENTHS {
+            true => Ok(()),
+            false => Err(format!("scrubbing {lines} lines of 64 bytes takes {} instructions", self.scrub)),
+        }
+    }
+
     /// The figures for people.
     pub fn text(&self) -> String {
-        let Self { machine, entry, text, scrub, other, text_after, timed } = self;
+        let Self { machine, entry, text, scrub, scrubbed_kib, other, text_after, timed } = self;
         format!(
             "{machine}\nentry to the payload's first instruction, scrubbing apart: {total} instructions\n  \
-             entry code {entry}, image {text}\n  scrubbing {scrub}, emulator's boot stub {other}\n  \
+             entry code {entry}, image {text}\n  scrubbing {scrubbed_kib} KiB {scrub}, emulator's boot stub {other}\n  \
              image after that, to power-off: {text_after}\n\
              all before the payload's first instruction: plugin {counted}, generic timer {timed}, \
              difference {difference}\n",
@@ -120,10 +141,16 @@ pub fn boot(builder: &Builder<'_>) -> Result<Boot, Failure> {
         entry: at("stop", "entry")?,
         text: at("stop", "text")?,
         scrub: at("stop", "scrub")?,
+        scrubbed_kib: outcome.lines.iter().filter_map(|line| scrubbed(line)).sum(),
         other: at("stop", "other")?,
         text_after: at("exit", "text")? - at("stop", "text")?,
         timed: timed(&outcome.lines)?,
     })
+}
+
+/// KiB that a line of the boot log says were cleared.
+fn scrubbed(line: &str) -> Option<u64> {
+    line.split_once(SCRUBBED)?.1.split_once(" KiB")?.0.parse().ok()
 }
 
 /// The instructions that the timer's ticks stand for, from the payload's line.
@@ -180,10 +207,19 @@ fn plugin_arguments(built: &Built, plugin: &Path, out: &Path) -> Result<String, 
 
 #[cfg(test)]
 mod tests {
-    use super::{Boot, timed};
+    use super::{Boot, scrubbed, timed};
 
     fn boot(timed: u64) -> Boot {
-        Boot { machine: String::new(), entry: 50, text: 950, scrub: 20_000, other: 6, text_after: 7, timed }
+        Boot {
+            machine: String::new(),
+            entry: 50,
+            text: 950,
+            scrub: 20_000,
+            scrubbed_kib: 400,
+            other: 6,
+            text_after: 7,
+            timed,
+        }
     }
 
     #[test]
@@ -191,6 +227,16 @@ mod tests {
         for (timed, agrees) in [(21_006, true), (21_026, true), (20_986, true), (21_027, false), (20_985, false)] {
             assert_eq!(boot(timed).agree().is_ok(), agrees, "{timed}");
         }
+    }
+
+    #[test]
+    fn a_boot_or_a_scrub_that_costs_more_is_over_budget() {
+        let good = boot(21_006);
+        assert_eq!(good.within_budget(), Ok(()));
+        assert!(Boot { text: 249_951, ..boot(0) }.within_budget().is_err(), "one instruction more");
+        assert!(Boot { scrub: 21_121, ..boot(0) }.within_budget().is_err(), "3.3 and a bit");
+        assert!(Boot { scrubbed_kib: 0, ..boot(0) }.within_budget().is_err(), "nothing was cleared");
+        assert_eq!(scrubbed("tabula: domain payload: scrubbed 16377 KiB in 5 ticks"), Some(16_377));
     }
 
     #[test]

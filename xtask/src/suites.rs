@@ -9,6 +9,7 @@ mod boots;
 mod command_line;
 mod corruption;
 mod faults;
+mod figures;
 mod guests;
 mod host;
 mod hostile;
@@ -69,7 +70,7 @@ pub struct Suite {
 }
 
 /// All of them, in the order in which they run: quick and general first.
-pub const ALL: [Suite; 17] = [
+pub const ALL: [Suite; 18] = [
     Suite { name: "tidy", shows: "house rules that a program can check", run: host::tidy },
     Suite { name: "format", shows: "rustfmt has nothing to change", run: host::format },
     Suite { name: "generated", shows: "committed generated files are what the boards give", run: host::generated },
@@ -82,6 +83,7 @@ pub const ALL: [Suite; 17] = [
     Suite { name: "corruption", shows: "verify refuses damaged images", run: corruption::run },
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },
+    Suite { name: "figures", shows: "instructions and operations stay within their budgets", run: figures::run },
     Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },
     Suite { name: "hostile", shows: "what a guest sends ends in an error to it or its own stop", run: hostile::run },
     Suite { name: "audits", shows: "what each CPU of the running machine can reach", run: audits::run },

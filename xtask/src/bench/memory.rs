@@ -26,7 +26,7 @@ use crate::process;
 use crate::toolchain::{self, Target};
 
 pub use boards::{BASES, POLICIES};
-pub use budgets::broken;
+pub use budgets::{Verdict, judge};
 
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -59,10 +59,23 @@ pub struct Run {
     pub machine: String,
     /// KiB of RAM that a release image with two CPUs maps on each after boot, by class.
     pub mapped_kib: BTreeMap<String, u64>,
-    /// Table pages, in the image's words.
-    pub tables: Vec<String>,
+    /// Table pages.
+    pub tables: Vec<Tables>,
     /// The operations, in the order in which they ran.
     pub operations: Vec<Operation>,
+}
+
+/// Table pages that heap pages need.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tables {
+    /// How the pages lie.
+    pub how: String,
+    /// Table pages.
+    pub tables: u64,
+    /// Pages.
+    pub pages: u64,
+    /// Table pages that are left once the pages are gone.
+    pub left: u64,
 }
 
 /// What one operation cost.
@@ -147,7 +160,7 @@ pub fn run(builder: &Builder<'_>, board: &'static str, policy: &'static str) -> 
         policy,
         machine: machine(&built),
         mapped_kib: parse::mapped(&shipped.lines)?,
-        tables: parse::tables(&outcome.lines),
+        tables: parse::tables(&outcome.lines)?,
         operations,
     })
 }

@@ -1,4 +1,4 @@
-//! `bench`: instruction counts; fails when the two ways of counting disagree.
+//! `bench`: instruction counts; fails when two ways of counting disagree, or over budget.
 
 use serde::Serialize;
 
@@ -18,8 +18,14 @@ pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failur
         What::Memory { platform, policy, format } => {
             let memory = memory::memory(&context.builder(Guest::Described), platform.as_deref(), policy.as_deref())?;
             print(*format, &memory, memory::Memory::text);
-            let broken: Vec<String> = memory.runs.iter().flat_map(memory::broken).collect();
-            if broken.is_empty() { Ok(()) } else { Err(Failure::Run(broken.join("\n"))) }
+            let over = |run: &memory::Run| {
+                let (board, policy) = (run.board, run.policy);
+                let verdicts = memory::judge(run).into_iter();
+                let over = verdicts.filter_map(move |(what, result)| Some((what, result.err()?)));
+                over.map(move |(what, why)| format!("{board} with policy {policy}: {what}: {why}")).collect::<Vec<_>>()
+            };
+            let over: Vec<String> = memory.runs.iter().flat_map(over).collect();
+            if over.is_empty() { Ok(()) } else { Err(Failure::Run(over.join("\n"))) }
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::super::counter::count;
-use super::{Operation, Seen};
+use super::{Operation, Seen, Tables};
 use crate::failure::Failure;
 
 const NAME: &str = "tabula: measure: ";
@@ -131,9 +131,18 @@ fn seen(line: &str) -> Option<Seen> {
     })
 }
 
-/// What the image says of tables.
-pub(super) fn tables(lines: &[String]) -> Vec<String> {
-    lines.iter().filter_map(|line| line.strip_prefix(TABLES)).map(str::to_owned).collect()
+/// What the image says of tables: `N for N pages, HOW, N once they are free`.
+pub(super) fn tables(lines: &[String]) -> Result<Vec<Tables>, Failure> {
+    let parsed = |line: &str| {
+        let (counts, rest) = line.split_once(" pages, ")?;
+        let (tables, pages) = counts.split_once(" for ")?;
+        let (how, left) = rest.split_once(", ")?;
+        let left = left.split(' ').next()?;
+        let (tables, pages, left) = (tables.parse().ok()?, pages.parse().ok()?, left.parse().ok()?);
+        Some(Tables { how: how.to_owned(), tables, pages, left })
+    };
+    let lines = lines.iter().filter_map(|line| line.strip_prefix(TABLES));
+    lines.map(|line| parsed(line).ok_or_else(|| Failure::Run(format!("no count of tables: {line}")))).collect()
 }
 
 /// KiB by class, from the line of a boot log; `all` is their sum.
@@ -154,7 +163,7 @@ pub(super) fn mapped(lines: &[String]) -> Result<BTreeMap<String, u64>, Failure>
 
 #[cfg(test)]
 mod tests {
-    use super::{mapped, operations};
+    use super::{mapped, operations, tables};
 
     const CHECKED: [&str; 6] = [
         "tabula: measure: nothing",
@@ -193,6 +202,16 @@ mod tests {
         assert!(counted(&[(100, 0), (107, 0), (200, 0), (300, 2)]).is_err(), "another number of invalidations");
         assert!(counted(&[(100, 0), (107, 0), (200, 0)]).is_err(), "a mark is missing");
         assert!(counted(&[(100, 0), (107, 0), (200, 0), (203, 1)]).is_err(), "cheaper than nothing");
+    }
+
+    #[test]
+    fn tables_are_counted_by_how_pages_lie() {
+        let said = ["tabula: tables: 17 for 16 pages, scattered, 0 once they are unmapped"];
+        let tables = tables(&lines(&said)).expect("the line is complete");
+        assert_eq!(
+            (tables[0].how.as_str(), tables[0].tables, tables[0].pages, tables[0].left),
+            ("scattered", 17, 16, 0)
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::{Memory, Operation, Run};
+use super::{Memory, Operation, Run, Tables};
 
 impl Memory {
     /// The page.
@@ -63,9 +63,10 @@ fn one(page: &mut String, run: &Run) {
             ),
         );
     }
-    page.push_str("\nTable pages: ");
-    page.push_str(&run.tables.join("; "));
-    page.push_str(".\n");
+    page.push_str("\n| heap pages | table pages | left once they are gone |\n| --- | ---: | ---: |\n");
+    for Tables { how, tables, pages, left } in &run.tables {
+        line(page, format_args!("| {pages}, {how} | {tables} | {left} |\n"));
+    }
 }
 
 /// Text that is formatted into a string cannot fail.

@@ -1,0 +1,30 @@
+//! What a boot and the memory system's operations cost stays within budgets, on one board.
+//!
+//! Instructions and operations, never time: the same on every machine.
+
+use super::Bench;
+use crate::bench::{self, memory};
+
+/// The board, and the policies that budgets speak of.
+const BOARD: &str = memory::BASES[0];
+const POLICIES: [&str; 2] = ["none", "full"];
+
+pub(super) fn run(bench: &mut Bench<'_>) {
+    let builder = bench.builder;
+    match bench::boot(&builder) {
+        Ok(boot) => {
+            bench.job(format!("{BOARD}: two ways to count a boot agree"), boot.agree());
+            let name = format!("{BOARD}: {} instructions to the end of its own boot", boot.total());
+            bench.test(name, boot.within_budget());
+        }
+        Err(failure) => bench.job("bench boot", Err(failure)),
+    }
+    for policy in POLICIES {
+        match memory::run(&builder, BOARD, policy) {
+            Ok(run) => memory::judge(&run).into_iter().for_each(|(what, result)| {
+                bench.test(format!("{BOARD} with policy {policy}: {what}"), result);
+            }),
+            Err(failure) => bench.job(format!("bench memory: {policy}"), Err(failure)),
+        }
+    }
+}
