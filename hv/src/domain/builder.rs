@@ -31,6 +31,9 @@ pub const IMAGES: usize = 4;
 /// What a guest may do with its memory: its own tables decide.
 const ATTRIBUTES: GuestAttributes = GuestAttributes::new(GuestAccess::ReadWriteExecute, Memory::Normal);
 
+/// What a guest may do with registers of a device.
+const REGISTERS: GuestAttributes = GuestAttributes::new(GuestAccess::ReadWrite, Memory::Device);
+
 /// A part of a domain's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -48,19 +51,34 @@ pub enum Part {
         /// Which frames.
         frames: FrameRange,
     },
+    /// Registers of a device that the guest drives itself: neither scrubbed nor given back.
+    Device {
+        /// Where the guest sees them.
+        at: Ipa,
+        /// Which frames.
+        frames: FrameRange,
+    },
 }
 
 impl Part {
     fn at(&self) -> Ipa {
         match self {
-            Self::Heap { at, .. } | Self::Planned { at, .. } => *at,
+            Self::Heap { at, .. } | Self::Planned { at, .. } | Self::Device { at, .. } => *at,
+        }
+    }
+
+    /// Whether it is memory, to be scrubbed where no image lies.
+    fn is_memory(&self) -> bool {
+        match self {
+            Self::Heap { .. } | Self::Planned { .. } => true,
+            Self::Device { .. } => false,
         }
     }
 
     fn pages(&self) -> u64 {
         match self {
             Self::Heap { pages, .. } => *pages,
-            Self::Planned { frames, .. } => frames.frames,
+            Self::Planned { frames, .. } | Self::Device { frames, .. } => frames.frames,
         }
     }
 }
@@ -76,7 +94,7 @@ pub struct DomainPlan<'p> {
     pub tables: TablesPlan,
     /// Its vCPUs.
     pub vcpus: u32,
-    /// Its memory, each part apart from the others.
+    /// Its memory and the registers of its devices, each part apart from the others.
     pub memory: &'p [Part],
     /// What lies in it at the start: [`IMAGES`] at most.
     pub images: &'p [Image],
@@ -215,10 +233,12 @@ impl<F: NestedFormat> DomainSpace<F> {
             match *part {
                 Part::Heap { at, pages } => self.add_from_heap(here, tools, at, pages)?,
                 Part::Planned { at, frames } => self.add_planned(here, tools, at, frames)?,
+                Part::Device { at, frames } => self.map(here, tools, at, frames, REGISTERS)?,
             }
         }
         let placed = self.place_all(here, plan.images)?;
-        plan.memory.iter().try_for_each(|part| self.scrub_around(here, tools, part, plan.images))?;
+        let mut memory = plan.memory.iter().filter(|part| part.is_memory());
+        memory.try_for_each(|part| self.scrub_around(here, tools, part, plan.images))?;
         for _ in 0..plan.vcpus {
             self.area.add_vcpu(here, tools.heap, self.tables.root().frame)?;
         }

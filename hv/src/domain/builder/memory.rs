@@ -3,7 +3,7 @@
 //! Its tables are the only list of it. What is given back is scrubbed first, chunk by chunk, after every CPU has
 //! forgotten the guest; frames that are somebody else's are left alone.
 
-use paging::{Frame, FrameRange, Ipa};
+use paging::{Frame, FrameRange, GuestAttributes, Ipa};
 
 use super::{ATTRIBUTES, BuildError, DomainSpace, Image, Part, Tools, pages_on};
 use crate::machine::GuestMachine;
@@ -29,7 +29,7 @@ impl<F: NestedFormat> DomainSpace<F> {
         let mut done = 0;
         while done < pages {
             let frames = self.chunk_for(here, tools.heap, pages_on(at, done), pages - done)?;
-            if let Err(error) = self.map(here, tools, pages_on(at, done), frames) {
+            if let Err(error) = self.map(here, tools, pages_on(at, done), frames, ATTRIBUTES) {
                 free(here, tools.heap, self.id.owner, frames);
                 return Err(error);
             }
@@ -47,7 +47,7 @@ impl<F: NestedFormat> DomainSpace<F> {
         frames: FrameRange,
     ) -> Result<(), BuildError<F>> {
         self.planned.try_push(frames).expect("the planner counts the parts of a domain's memory");
-        self.map(here, tools, at, frames)
+        self.map(here, tools, at, frames, ATTRIBUTES)
     }
 
     /// Frames for the pages from `at` on, at most `pages` of them, consecutive.
@@ -83,15 +83,16 @@ impl<F: NestedFormat> DomainSpace<F> {
         Ok(FrameRange::new(chunk, keep))
     }
 
-    fn map<M: GuestMachine, const SLOTS: usize>(
+    pub(super) fn map<M: GuestMachine, const SLOTS: usize>(
         &mut self,
         here: &mut Here<'_, M, View<'_, M, SLOTS>>,
         tools: &mut Tools<'_, '_>,
         at: Ipa,
         frames: FrameRange,
+        attributes: GuestAttributes,
     ) -> Result<(), BuildError<F>> {
         let mut stores = Stores { heap: tools.heap, vmap: tools.vmap, area: &mut self.area };
-        Ok(self.tables.map(here, &mut stores, at, frames, ATTRIBUTES)?)
+        Ok(self.tables.map(here, &mut stores, at, frames, attributes)?)
     }
 
     /// Scrubs a part of the memory, all but the pages where images lie.
