@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES};
 
 use crate::arch::this::{self, GuestFormat};
-use crate::board::types::Domain;
+use crate::board::types::{Domain, GuestGic};
 use crate::board::{BLOBS, DOMAIN_AREA, DOMAINS, GUEST_TABLES};
 use crate::mm::domain_area::{DomainId, VcpuPage};
 use crate::mm::frames::{Node, Owner};
@@ -28,6 +28,7 @@ pub mod grants;
 pub mod hypercall;
 #[cfg(test)]
 pub(crate) mod rig;
+pub mod inbox;
 pub mod output;
 mod spaces;
 
@@ -107,6 +108,7 @@ fn make(domain: &'static Domain, manifest: &Manifest) -> Result<(), DomainError>
         Image { first: Frame::containing(planned.base), bytes: record.bytes, at: planned.ipa }
     };
     let images: ArrayVec<_, IMAGES> = blobs.into_iter().flatten().map(image).collect();
+    let parts = parts(domain, memory);
     let plan = DomainPlan {
         id: id(domain),
         layout: DOMAIN_AREA,
@@ -117,7 +119,7 @@ fn make(domain: &'static Domain, manifest: &Manifest) -> Result<(), DomainError>
             limit_frames: domain.tables_limit_frames,
         },
         vcpus: domain.vcpus,
-        memory: &[Part::Planned { at: domain.ipa, frames: memory }],
+        memory: &parts,
         images: &images,
     };
     let Made { placed, tables } = spaces::make(domain, &plan).map_err(|error| DomainError::Build(domain, error))?;
@@ -130,6 +132,23 @@ fn make(domain: &'static Domain, manifest: &Manifest) -> Result<(), DomainError>
     let Domain { name, ipa, tables_limit_frames, .. } = domain;
     say!("domain {name}: {ipa} is {memory}, {tables} of {tables_limit_frames} tables, made in {ticks} ticks");
     Ok(())
+}
+
+/// Parts of a domain's address space: its memory, the pages of its virtual CPU interface, its devices'.
+const PARTS: usize = 16;
+
+fn parts(domain: &Domain, memory: FrameRange) -> ArrayVec<Part, PARTS> {
+    let interface = match domain.map.gic {
+        GuestGic::V2 { gicc, gicv, .. } => {
+            let page = |number: u64| Ipa::new(gicc.base.get() + number * PAGE_BYTES);
+            [0, 1].map(|number| Some((page(number as u64), FrameRange::new(gicv[number], 1))))
+        }
+        GuestGic::V3 { .. } | GuestGic::None => [None; 2],
+    };
+    let devices = domain.map.passed.iter().flat_map(|device| device.registers);
+    let devices = devices.map(|frames| (Ipa::new(frames.first.address().get()), *frames));
+    let registers = interface.into_iter().flatten().chain(devices).map(|(at, frames)| Part::Device { at, frames });
+    core::iter::once(Part::Planned { at: domain.ipa, frames: memory }).chain(registers).collect()
 }
 
 fn id(domain: &Domain) -> DomainId {
@@ -157,6 +176,7 @@ pub fn ended(domain: &'static Domain, end: End) -> ! {
     if end != End::PoweredOff {
         FAILED.store(true, Ordering::Relaxed);
     }
+    this::guest::left(domain);
     this::stack::wipe();
     loaded::unload();
     let Destroyed { free, lost } = spaces::destroy(domain);

@@ -88,6 +88,8 @@ const _: fn(CpuIndex) -> bool = this::smp::is_off;
 const _: fn() = this::controller::init_shared;
 /// Prepares this CPU's part; after the shared one.
 const _: fn() = this::controller::init_cpu;
+/// Makes a CPU leave its guest or its sleep; everything that this CPU has written is visible to it then.
+const _: fn(CpuIndex) = this::controller::kick;
 
 /// Zeroes the part of this CPU's stack that no frame uses.
 const _: fn() = this::stack::wipe;
@@ -100,6 +102,8 @@ const _: SharedLayout = this::SHARED_INFO;
 
 /// Where the root of a domain's tables stands.
 const _: fn(&Domain) -> Level = this::guest::root_level;
+/// This CPU runs nothing of the loaded domain any more, which is over.
+const _: fn(&'static Domain) = this::guest::left;
 /// Runs the vCPU whose register page, behind the loaded domain's slot, is given, until the domain is over; then calls
 /// `domain::ended`.
 const _: fn(VirtAddr, &Start) -> ! = this::guest::run;

@@ -141,6 +141,8 @@ pub mod controller {
     pub fn init_shared() {}
     /// Nothing to prepare.
     pub fn init_cpu() {}
+    /// No other processor.
+    pub fn kick(_cpu: crate::cpu::CpuIndex) {}
 }
 
 /// The test's own stack stays.
@@ -217,6 +219,9 @@ pub mod guest {
     pub fn root_level(domain: &Domain) -> Level {
         paging::Stage2::start_level(domain.ipa_bits)
     }
+
+    /// Nothing ran.
+    pub fn left(_domain: &Domain) {}
 
     /// Ends at once.
     pub fn run(_registers: VirtAddr, start: &Start) -> ! {

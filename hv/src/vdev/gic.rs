@@ -54,6 +54,15 @@ impl Intid {
     }
 }
 
+/// Numbers of the bits that are set, ascending.
+pub fn numbers(mut bits: u32) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let number = bits.trailing_zeros();
+        bits &= bits.wrapping_sub(1);
+        (number < 32).then_some(number as usize)
+    })
+}
+
 /// Number of a vCPU within its domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VcpuNumber(u16);

@@ -7,13 +7,31 @@ mod registers;
 mod v2;
 mod v3;
 
-use crate::board::INTERRUPTS;
-use crate::board::types::Interrupts;
+use crate::board::types::{Interrupts, Timer};
+use crate::board::{INTERRUPTS, TIMER};
 use crate::cpu::CpuIndex;
 use crate::vdev::gic::{Intid, ListRegister, Refill};
 
 /// The interrupt by which one CPU gets another one's attention.
 pub const KICK: Intid = Intid::new(0);
+
+/// Private interrupts of the timers that EL2 takes.
+pub struct Timers {
+    /// The virtual one, a guest's.
+    pub virt: Intid,
+    /// The physical one: a guest sees it under this number.
+    pub phys: Intid,
+    /// EL2's own.
+    pub hyp: Intid,
+}
+
+/// This machine's.
+pub const TIMERS: Timers = match TIMER {
+    Timer::ArmGeneric { phys, virt, hyp_phys } => {
+        Timers { virt: Intid::new(virt as u16), phys: Intid::new(phys as u16), hyp: Intid::new(hyp_phys as u16) }
+    }
+    Timer::Tsc => panic!("the plan names a time-stamp counter on AArch64"),
+};
 
 /// Priority of every physical interrupt: they are taken one after the other.
 const PRIORITY: u8 = 0xa0;
@@ -81,11 +99,10 @@ pub fn init_shared() {
     either!(init_shared())
 }
 
-/// This CPU's part: kicks and the virtual interface's own interrupt are enabled, no other.
+/// This CPU's part: kicks, timers and the virtual interface's own interrupt are enabled, no other.
 pub fn init_cpu() {
     either!(init_cpu());
-    enable(KICK);
-    enable(maintenance());
+    [KICK, maintenance(), TIMERS.virt, TIMERS.hyp].into_iter().for_each(enable);
 }
 
 /// The virtual interface's own interrupt.

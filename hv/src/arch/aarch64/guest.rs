@@ -22,13 +22,19 @@ use crate::domain::{self, Start};
 use crate::mm::domain_area::VcpuPage;
 use crate::say;
 
+mod control;
 mod exit;
 mod hypercall;
+mod identification;
+mod interrupts;
 mod memory;
+mod mmio;
 mod psci;
 mod system;
+mod trap;
 
 pub(super) use exit::exit;
+use interrupts::Vcpu;
 use system::System;
 
 /// What a vCPU's register page holds.
@@ -46,6 +52,14 @@ pub(super) struct Context {
     system: System,
     /// v0 to v31, FPCR and FPSR, while it is not loaded.
     simd: Simd,
+}
+
+impl Context {
+    /// Which vCPU it is: contexts lie one behind the other, at planned addresses.
+    fn vcpu(&self) -> Vcpu {
+        let offset = core::ptr::from_ref(self).addr() as u64 - DOMAIN_AREA.vcpu_page(0, VcpuPage::Registers).get();
+        Vcpu { domain: self.domain, number: (offset / (DOMAIN_AREA.vcpu_pages * PAGE_BYTES)) as u32 }
+    }
 }
 
 const _: () = assert!(size_of::<Context>() as u64 <= PAGE_BYTES, "a context is one page at most");
@@ -93,14 +107,22 @@ pub fn run(registers: VirtAddr, start: &Start) -> ! {
     // not run yet.
     unsafe { at.write(context) };
     load(domain, root, vtcr);
+    interrupts::reset(domain);
     // SAFETY: as above: `at` is this vCPU's context.
     let context = unsafe { &*at };
     context.system.load();
+    context.vcpu().load();
     // SAFETY: the routine reads `Simd`, and writes registers that the hypervisor, built without them, does not use.
     unsafe { tabula_simd_load(&raw const context.simd) };
     // SAFETY: as above; the domain stays loaded until `ended`. No value on this stack is needed again, as this function
     // and its callers do not return.
     unsafe { tabula_enter_clean(at.cast()) }
+}
+
+/// This CPU runs nothing of the domain any more, which is over.
+pub fn left(domain: &'static Domain) {
+    Vcpu { domain, number: 0 }.save();
+    interrupts::withdraw(domain);
 }
 
 unsafe extern "C" {
@@ -117,8 +139,8 @@ fn load(domain: &Domain, root: Frame, vtcr: u64) {
     VTTBR_EL2.set(u64::from(domain.vmid) << tlb::VTTBR_VMID_SHIFT | root.address().get());
     CPTR_EL2.set(registers::CPTR_GUEST);
     MDCR_EL2.set(registers::MDCR_GUEST | registers::event_counters());
-    // Both counters and the physical timer are the guest's. Arm ARM, CNTHCTL_EL2 (E2H = 0): EL1PCTEN, EL1PCEN.
-    CNTHCTL_EL2.write(CNTHCTL_EL2::EL1PCTEN::SET + CNTHCTL_EL2::EL1PCEN::SET);
+    // Both counters are the guest's, the physical timer is not. Arm ARM, CNTHCTL_EL2 (E2H = 0): EL1PCTEN, EL1PCEN.
+    CNTHCTL_EL2.write(CNTHCTL_EL2::EL1PCTEN::SET + CNTHCTL_EL2::EL1PCEN::CLEAR);
     CNTVOFF_EL2.set(0);
     registers::set_guest_identity();
     // vCPU 0. Arm ARM, MPIDR_EL1: bit 31 is RES1.

@@ -35,8 +35,8 @@ pub(super) const TCR_PS_MAX: u64 = 0b101;
 /// HCR_EL2 while no guest is loaded: EL1 is AArch64, nothing else. Firmware leaves anything; written whole.
 pub(super) const HCR_HOST: u64 = HCR_EL2::RW::EL1IsAarch64.value;
 
-/// HCR_EL2 for a guest: stage 2; physical interrupts and SError to EL2; set/way operations made harmless; WFI and SMC
-/// trapped.
+/// HCR_EL2 for a guest: stage 2; physical interrupts and SError to EL2; set/way operations, identification registers, WFI
+/// and SMC trapped.
 pub(super) const HCR_GUEST: u64 = HCR_HOST
     | HCR_EL2::VM::Enable.value
     | HCR_EL2::SWIO::SET.value
@@ -45,6 +45,8 @@ pub(super) const HCR_GUEST: u64 = HCR_HOST
     | HCR_EL2::AMO::SET.value
     | HCR_EL2::TWI::SET.value
     | HCR_EL2::TSC::EnableTrapEl1SmcToEl2.value
+    | HCR_EL2::TSW::SET.value
+    | HCR_EL2::TID3::SET.value
     | HCR_EL2::TACR::SET.value
     | HCR_EL2::TIDCP::SET.value;
 
@@ -94,4 +96,10 @@ pub(super) fn set_guest_identity() {
     let midr = read!("midr_el1");
     // SAFETY: both registers act on EL1 and EL0 only.
     unsafe { asm!("msr vpidr_el2, {}", "msr hstr_el2, xzr", in(reg) midr, options(nostack, preserves_flags)) }
+}
+
+/// When this CPU's own timer is due, in ticks of the physical counter. Arm ARM, CNTHP_CVAL_EL2.
+pub(super) fn set_own_timer(at: u64) {
+    // SAFETY: its interrupt is taken from guests only, and says that something is due.
+    unsafe { asm!("msr cnthp_cval_el2, {}", in(reg) at, options(nostack, nomem, preserves_flags)) }
 }

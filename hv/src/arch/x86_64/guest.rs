@@ -12,6 +12,9 @@ pub fn root_level(_domain: &Domain) -> Level {
     Level::L0
 }
 
+/// Nothing of it ran.
+pub fn left(_domain: &Domain) {}
+
 /// Ends the domain before it begins.
 pub fn run(_registers: VirtAddr, start: &Start) -> ! {
     domain::ended(start.domain, End::Unsupported)

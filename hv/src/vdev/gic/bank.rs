@@ -2,7 +2,7 @@
 //!
 //! The same for private and shared ones; whom a shared one goes to is the distributor's.
 
-use super::private::bits_of;
+use super::numbers;
 use super::register::{Field, Kind};
 use super::{Intid, ListRegister, State, Width};
 
@@ -75,6 +75,11 @@ impl Bank {
         }
     }
 
+    /// Whether a line would change.
+    pub(super) fn drives(&self, bit: u32, to: Line) -> bool {
+        (self.line & bit != 0) != (to == Line::Up)
+    }
+
     /// What has come and may come again.
     pub(super) fn pending(&self) -> u32 {
         self.latched | self.line & !self.edge
@@ -87,7 +92,7 @@ impl Bank {
 
     /// Of `bits`, the most urgent one, if it is more urgent than `best`; `first` is the number of this bank's first.
     pub(super) fn most_urgent(&self, bits: u32, first: u16, best: &mut Option<(Intid, u8)>) {
-        for lane in bits_of(bits) {
+        for lane in numbers(bits) {
             let priority = self.priority[lane];
             if best.is_none_or(|(_, other)| priority < other) {
                 *best = Some((Intid::new(first + lane as u16), priority));

@@ -3,12 +3,39 @@
 //! Interrupts keep their numbers: a guest's SPI is the machine's. Registers of those beyond the guest's last one read as
 //! zero and ignore writes, and so does what the version does not have.
 
-use super::private::bits_of;
+use super::numbers;
 use super::register::{Field, Kind};
 use super::{Bank, Intid, Line, Private, Sgi, VcpuNumber, Version, Width};
+use crate::board::DOMAINS;
 
-/// Banks of shared interrupts that a guest can have.
-pub(super) const BANKS: usize = 5;
+/// Banks of shared interrupts that a guest of this board can have; tests have two.
+pub(super) const BANKS: usize = if cfg!(test) { 2 } else { most_shared() / 32 };
+
+/// The highest number of a guest's interrupt.
+const fn most_shared() -> usize {
+    let (mut most, mut at) = (32, 0);
+    while at < DOMAINS.len() {
+        let map = &DOMAINS[at].map;
+        if let Some(uart) = map.uart {
+            most = larger(most, uart.intid);
+        }
+        let mut device = 0;
+        while device < map.passed.len() {
+            let mut number = 0;
+            while number < map.passed[device].intids.len() {
+                most = larger(most, map.passed[device].intids[number]);
+                number += 1;
+            }
+            device += 1;
+        }
+        at += 1;
+    }
+    most
+}
+
+const fn larger(one: usize, other: u32) -> usize {
+    if other as usize > one { other as usize } else { one }
+}
 
 /// GICD_CTLR.
 const CTLR: u64 = 0x000;
@@ -106,17 +133,26 @@ impl Distributor {
         self.owners(line).next()
     }
 
+    /// A shared line is this; tells what that does, if it was the other.
+    pub fn change(&mut self, intid: Intid, to: Line) -> Option<Effect> {
+        let lines = self.line(intid)?;
+        self.banks[lines.bank].drives(lines.bits, to).then(|| {
+            self.banks[lines.bank].drive(lines.bits, to);
+            Effect::Shared(lines)
+        })
+    }
+
     /// Shared interrupts that stand for physical ones and have come, in no list register's care any more when the domain
     /// ends: to be deactivated.
     pub fn in_flight(&self) -> impl Iterator<Item = Intid> + '_ {
         let banks = self.banks.iter().take(self.used).enumerate();
-        banks.flat_map(|(bank, lines)| bits_of(lines.in_flight()).map(move |lane| number(bank, lane)))
+        banks.flat_map(|(bank, lines)| numbers(lines.in_flight()).map(move |lane| number(bank, lane)))
     }
 
     /// Whom shared interrupts go to.
     pub fn owners(&self, lines: Lines) -> impl Iterator<Item = VcpuNumber> + '_ {
         let targets = &self.targets[lines.bank];
-        bits_of(lines.bits).map(|lane| targets[lane]).filter(|target| *target != NOBODY).map(VcpuNumber::new)
+        numbers(lines.bits).map(|lane| targets[lane]).filter(|target| *target != NOBODY).map(VcpuNumber::new)
     }
 
     fn line(&self, intid: Intid) -> Option<Lines> {
@@ -138,7 +174,7 @@ impl Distributor {
         for (bank, (lines, targets)) in self.banks.iter().zip(&self.targets).take(self.used).enumerate() {
             let waiting = lines.waiting();
             if waiting != 0 {
-                let own = bits_of(waiting).filter(|lane| targets[*lane] == vcpu.get());
+                let own = numbers(waiting).filter(|lane| targets[*lane] == vcpu.get());
                 let own = own.fold(0, |bits, lane| bits | 1 << lane);
                 lines.most_urgent(own, number(bank, 0).get(), best);
             }

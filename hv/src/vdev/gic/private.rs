@@ -5,7 +5,7 @@
 
 use super::bank::{Latched, Verdict};
 use super::list::Announce;
-use super::{Bank, Distributor, Intid, Line, ListRegister, State, VcpuNumber, Version};
+use super::{Bank, Distributor, Intid, Line, ListRegister, State, VcpuNumber, Version, numbers};
 
 /// List registers at most. IHI 0069, ICH_VTR_EL2.ListRegs.
 pub(super) const LISTS: usize = 16;
@@ -103,7 +103,7 @@ impl Private {
         self.bank.latch(bits & SGIS);
         if self.version == Version::V2 {
             let from = 1 << (sender.get() & 7);
-            bits_of(bits & SGIS).for_each(|sgi| self.senders[sgi] |= from);
+            numbers(bits & SGIS).for_each(|sgi| self.senders[sgi] |= from);
         }
     }
 
@@ -129,7 +129,7 @@ impl Private {
 
     /// Whether the vCPU, while it is not loaded, has something to take.
     pub fn has_work(&self, shared: &Distributor) -> bool {
-        let unseen = bits_of(self.used.into()).any(|slot| match self.lists[slot].state() {
+        let unseen = numbers(self.used.into()).any(|slot| match self.lists[slot].state() {
             State::Pending | State::Both => true,
             State::Invalid | State::Active => false,
         });
@@ -141,7 +141,7 @@ impl Private {
     pub fn refill(&mut self, shared: &mut Distributor, lists: usize, mut finish: impl FnMut(Intid)) -> Refilled {
         let lists = lists.min(LISTS);
         let mut changed = 0;
-        for slot in bits_of(self.used.into()) {
+        for slot in numbers(self.used.into()) {
             let before = self.lists[slot];
             self.look(shared, slot, &mut finish);
             changed |= u16::from(before != self.lists[slot]) << slot;
@@ -252,13 +252,4 @@ impl Private {
     fn bank<'a>(&'a mut self, shared: &'a mut Distributor, intid: Intid) -> &'a mut Bank {
         if intid.is_private() { &mut self.bank } else { shared.bank_of(intid) }
     }
-}
-
-/// Numbers of the bits that are set, ascending.
-pub(super) fn bits_of(mut bits: u32) -> impl Iterator<Item = usize> {
-    core::iter::from_fn(move || {
-        let number = bits.trailing_zeros();
-        bits &= bits.wrapping_sub(1);
-        (number < 32).then_some(number as usize)
-    })
 }

@@ -4,20 +4,25 @@
 
 use core::fmt;
 
-use aarch64_cpu::registers::{ELR_EL1, ESR_EL1, ESR_EL2, FAR_EL2, HPFAR_EL2, Readable, SPSR_EL1, VBAR_EL1, Writeable};
-use paging::{Ipa, PAGE_BYTES};
+use aarch64_cpu::registers::{
+    ELR_EL1, ESR_EL1, ESR_EL2, FAR_EL1, FAR_EL2, HPFAR_EL2, Readable, SCTLR_EL1, SPSR_EL1, VBAR_EL1, Writeable,
+};
+use paging::{Ipa, PAGE_BYTES, VirtAddr};
 
-use super::{Context, GuestAddr, START, assert_alias, hypercall, psci};
-use crate::arch::this::syndrome::{Abort, Class, Syndrome};
+use super::{Context, GuestAddr, assert_alias, hypercall, mmio, psci, trap};
+use crate::arch::this::syndrome::{Abort, Class, Status, Syndrome};
 use crate::board::Place;
 use crate::board::types::Domain;
 use crate::domain::{End, ended};
 use crate::mm::mapcache::{self, Moment};
 use crate::say;
+use crate::vdev::exception::Exception;
 
 /// The vectors a lower exception level arrives at; from AArch32 they are four more. Arm ARM, "Exception vectors".
 const SYNCHRONOUS: u64 = 0;
 const SYNCHRONOUS_AARCH32: u64 = 4;
+const INTERRUPT: u64 = 1;
+const INTERRUPT_AARCH32: u64 = 5;
 
 /// Bytes of an A64 instruction.
 const INSTRUCTION_BYTES: u64 = 4;
@@ -31,6 +36,7 @@ pub(in super::super) extern "C" fn exit(context: &mut Context, vector: u64) {
     let syndrome = Syndrome::new(ESR_EL2.get());
     match vector {
         SYNCHRONOUS => synchronous(context, syndrome),
+        INTERRUPT | INTERRUPT_AARCH32 => context.vcpu().taken(),
         SYNCHRONOUS_AARCH32 => stop(context, &format_args!("{} from AArch32", syndrome.class())),
         _ => stop(context, &"an interrupt that nobody asked for"),
     }
@@ -49,10 +55,17 @@ fn synchronous(context: &mut Context, syndrome: Syndrome) {
             context.counter = context.counter.wrapping_add(INSTRUCTION_BYTES);
             context.x[0] = psci::NOT_SUPPORTED;
         }
-        // A wait may end at any time.
-        Class::Wait => context.counter = context.counter.wrapping_add(INSTRUCTION_BYTES),
-        Class::SystemRegister | Class::Simd | Class::Unknown => undefined(context),
-        Class::DataAbort(abort) | Class::InstructionAbort(abort) => stop(context, &Outside::new(context.domain, abort)),
+        Class::Wait => {
+            context.counter = context.counter.wrapping_add(INSTRUCTION_BYTES);
+            context.vcpu().wait();
+        }
+        Class::SystemRegister => match trap::access(context, context.vcpu(), syndrome.bits()) {
+            trap::Outcome::Done => context.counter = context.counter.wrapping_add(INSTRUCTION_BYTES),
+            trap::Outcome::Undefined => refuse(context, Exception::Undefined),
+        },
+        Class::Simd | Class::Unknown => refuse(context, Exception::Undefined),
+        Class::DataAbort(abort) => data_abort(context, syndrome, abort),
+        Class::InstructionAbort(abort) => stop(context, &Outside::new(context.domain, abort)),
         Class::IllegalState
         | Class::Svc
         | Class::ProgramCounter
@@ -60,6 +73,28 @@ fn synchronous(context: &mut Context, syndrome: Syndrome) {
         | Class::SError
         | Class::Breakpoint
         | Class::Other(_) => stop(context, &class),
+    }
+}
+
+/// An access to an emulated device, or to nothing.
+fn data_abort(context: &mut Context, syndrome: Syndrome, abort: Abort) {
+    let outside = Outside::new(context.domain, abort);
+    let outcome = match abort.status {
+        Status::Translation => {
+            let by = VirtAddr::new(FAR_EL2.get());
+            mmio::access(context, context.vcpu(), syndrome.bits(), outside.at, by)
+        }
+        Status::AccessFlag
+        | Status::Permission
+        | Status::Alignment
+        | Status::AddressSize
+        | Status::External
+        | Status::Other(_) => mmio::Outcome::Nobody,
+    };
+    match outcome {
+        mmio::Outcome::Done => {}
+        mmio::Outcome::Refused(exception) => refuse(context, exception),
+        mmio::Outcome::Nobody => stop(context, &outside),
     }
 }
 
@@ -93,20 +128,16 @@ impl fmt::Display for Outside {
     }
 }
 
-/// Lets the guest take the exception of an undefined instruction at EL1. Arm ARM, "AArch64.TakeException".
-fn undefined(context: &mut Context) {
-    /// ESR_EL1: EC 0, unknown reason, of a 32-bit instruction (IL, bit 25).
-    const UNKNOWN: u64 = 1 << 25;
-    ESR_EL1.set(UNKNOWN);
+/// Lets the guest take an exception at EL1. Arm ARM, "AArch64.TakeException".
+fn refuse(context: &mut Context, exception: Exception) {
+    let taken = exception.take(context.state, SCTLR_EL1.get());
+    match exception {
+        Exception::Undefined => {}
+        Exception::External(_) => FAR_EL1.set(FAR_EL2.get()),
+    }
+    ESR_EL1.set(taken.syndrome);
     ELR_EL1.set(context.counter);
     SPSR_EL1.set(context.state);
-    // SPSR.M, bits [3:0]: EL0t, EL1t, EL1h; bit 4: AArch32.
-    let offset = match context.state & 0b1_1111 {
-        0b0_0101 => 0x200,
-        0b0_0100 => 0x000,
-        0b0_0000 => 0x400,
-        _ => 0x600,
-    };
-    context.counter = VBAR_EL1.get().wrapping_add(offset);
-    context.state = START;
+    context.counter = VBAR_EL1.get().wrapping_add(taken.vector_bytes);
+    context.state = taken.state;
 }
