@@ -166,8 +166,8 @@ impl Distributor {
     }
 
     pub(super) fn bank_of(&mut self, intid: Intid) -> &mut Bank {
-        // A listed interrupt is one of these: `most_urgent` names no other.
-        &mut self.banks[(intid.place().0 - 1).min(BANKS - 1)]
+        let line = self.line(intid).expect("only the domain's interrupts come into list registers");
+        &mut self.banks[line.bank]
     }
 
     pub(super) fn most_urgent(&self, vcpu: VcpuNumber, best: &mut Option<(Intid, u8)>) {
