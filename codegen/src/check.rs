@@ -184,6 +184,7 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     let arch = machine::arch(platform);
     checker.name("platform.name", &platform.value.name);
     machine::stem(checker, platform, stem);
+    machine::imported_from(checker, &platform.value);
     let mut claims = Claims::default();
     let memory = file.memory.as_ref().and_then(|memory| memory::check(checker, &memory.value, &mut claims));
     let cpus = file.cpu.as_ref().and_then(|cpu| machine::cpus(checker, cpu, arch));
@@ -204,6 +205,7 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     let emulator = file.emulator.as_ref().map(|emulator| domains::emulator(checker, &emulator.value, memory.as_ref()));
     claims.check(checker, memory.as_ref());
     interrupts::unique(checker, file);
+    interrupts::guests(checker, file, irq.as_ref());
     let name = |index: usize| checker.found.sources().name(index).map(str::to_owned);
     Some(Board {
         name: platform.value.name.value.clone(),

@@ -6,7 +6,7 @@
 mod devices;
 mod layout;
 
-pub use devices::{Console, ConsolePlace, GicPages, Irq, Mmio, Timer, Uart, UartRegister, Width};
+pub use devices::{Console, ConsolePlace, GicPages, Irq, Mmio, Timer, Uart, UartFlag, UartRegister, Width};
 pub use layout::{DirectmapPolicy, Extents, GuestTables, Heap, Layout, MappedBy, PolicyChoice, Pools, Retention};
 
 use paging::{Frame, FrameRange, Ipa, PhysAddr};
@@ -168,6 +168,10 @@ pub struct Cpus {
 pub enum EnableMethod {
     /// PSCI CPU_ON (Arm DEN 0022).
     Psci(Conduit),
+    /// The same in version 0.1, with the firmware's own number of CPU_ON.
+    Psci01(Conduit, u32),
+    /// A word at [`Core::release`] that each core polls (Devicetree Specification, "spin-table").
+    SpinTable,
     /// INIT-SIPI-SIPI through the planned trampoline frame.
     Sipi,
     /// One CPU only.
@@ -190,6 +194,8 @@ pub struct Core {
     pub id: u64,
     /// `type`, for reports.
     pub kind: String,
+    /// `release-addr`; known for every core but the first where the cores spin.
+    pub release: Option<PhysAddr>,
     /// The `mpidr` or `apic-id` key.
     pub from: Origin,
 }
@@ -230,6 +236,8 @@ pub enum Placement<T> {
 pub enum PowerOff {
     /// PSCI SYSTEM_OFF through the CPU conduit.
     Psci,
+    /// Not at all: the processors sleep.
+    Sleep,
     /// One write to an I/O port.
     Port {
         /// Port number.

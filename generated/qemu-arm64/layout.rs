@@ -451,18 +451,22 @@ pub static RAM: [types::RamBank; 1] = [
 pub static CPUS: [types::Cpu; 4] = [
     types::Cpu {
         id: 0x0,
+        release: None,
         from: types::Origin::Line(31),
     },
     types::Cpu {
         id: 0x1,
+        release: None,
         from: types::Origin::Line(35),
     },
     types::Cpu {
         id: 0x2,
+        release: None,
         from: types::Origin::Line(39),
     },
     types::Cpu {
         id: 0x3,
+        release: None,
         from: types::Origin::Line(43),
     },
 ];
@@ -608,13 +612,18 @@ pub const CONSOLE: types::Console = types::Console {
         offset: 0x0,
         width: types::Width::Word,
     },
-    ready: types::Register {
-        offset: 0x18,
-        width: types::Width::Word,
+    ready: types::Flag {
+        register: types::Register {
+            offset: 0x18,
+            width: types::Width::Word,
+        },
+        mask: 0x20,
+        value: 0x0,
     },
-    ready_mask: 0x20,
-    ready_value: 0x0,
+    idle: None,
     init: &[],
+    before: &[],
+    after: &[],
     from: types::Origin::Line(61),
 };
 /// How the machine is switched off.

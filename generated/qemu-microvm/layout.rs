@@ -444,18 +444,22 @@ pub static RAM: [types::RamBank; 2] = [
 pub static CPUS: [types::Cpu; 4] = [
     types::Cpu {
         id: 0x0,
+        release: None,
         from: types::Origin::BaseLine(27),
     },
     types::Cpu {
         id: 0x1,
+        release: None,
         from: types::Origin::BaseLine(30),
     },
     types::Cpu {
         id: 0x2,
+        release: None,
         from: types::Origin::BaseLine(33),
     },
     types::Cpu {
         id: 0x3,
+        release: None,
         from: types::Origin::BaseLine(36),
     },
 ];
@@ -598,12 +602,15 @@ pub const CONSOLE: types::Console = types::Console {
         offset: 0x0,
         width: types::Width::Byte,
     },
-    ready: types::Register {
-        offset: 0x5,
-        width: types::Width::Byte,
+    ready: types::Flag {
+        register: types::Register {
+            offset: 0x5,
+            width: types::Width::Byte,
+        },
+        mask: 0x20,
+        value: 0x20,
     },
-    ready_mask: 0x20,
-    ready_value: 0x20,
+    idle: None,
     init: &[
         (
             types::Register {
@@ -627,6 +634,8 @@ pub const CONSOLE: types::Console = types::Console {
             0x7,
         ),
     ],
+    before: &[],
+    after: &[],
     from: types::Origin::BaseLine(47),
 };
 /// How the machine is switched off.

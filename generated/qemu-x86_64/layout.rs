@@ -425,18 +425,22 @@ pub static RAM: [types::RamBank; 2] = [
 pub static CPUS: [types::Cpu; 4] = [
     types::Cpu {
         id: 0x0,
+        release: None,
         from: types::Origin::Line(27),
     },
     types::Cpu {
         id: 0x1,
+        release: None,
         from: types::Origin::Line(30),
     },
     types::Cpu {
         id: 0x2,
+        release: None,
         from: types::Origin::Line(33),
     },
     types::Cpu {
         id: 0x3,
+        release: None,
         from: types::Origin::Line(36),
     },
 ];
@@ -579,12 +583,15 @@ pub const CONSOLE: types::Console = types::Console {
         offset: 0x0,
         width: types::Width::Byte,
     },
-    ready: types::Register {
-        offset: 0x5,
-        width: types::Width::Byte,
+    ready: types::Flag {
+        register: types::Register {
+            offset: 0x5,
+            width: types::Width::Byte,
+        },
+        mask: 0x20,
+        value: 0x20,
     },
-    ready_mask: 0x20,
-    ready_value: 0x20,
+    idle: None,
     init: &[
         (
             types::Register {
@@ -608,6 +615,8 @@ pub const CONSOLE: types::Console = types::Console {
             0x7,
         ),
     ],
+    before: &[],
+    after: &[],
     from: types::Origin::Line(47),
 };
 /// How the machine is switched off.

@@ -11,7 +11,7 @@ use spin::mutex::TicketMutex;
 
 use crate::arch::this;
 use crate::board::CONSOLE;
-use crate::board::types::ConsolePlace;
+use crate::board::types::{ConsolePlace, Flag, Register};
 use crate::io::Registers;
 
 mod ring;
@@ -90,9 +90,7 @@ impl Port {
             ConsolePlace::None => None,
         };
         if let Some(registers) = self.registers {
-            for (register, value) in CONSOLE.init {
-                registers.write(register.offset, register.width, *value);
-            }
+            write(registers, CONSOLE.init);
         }
     }
 
@@ -117,13 +115,31 @@ impl Port {
 /// Sends one byte; guests print a great many, so every instruction counts.
 #[inline(always)]
 fn send(registers: Registers, byte: u8) {
+    // Constants, all of them: what a board's UART does not need is not in its image.
+    if let Some(idle) = const { CONSOLE.idle } {
+        wait(registers, idle);
+    }
+    write(registers, CONSOLE.before);
+    wait(registers, const { CONSOLE.ready });
+    registers.write(CONSOLE.tx.offset, CONSOLE.tx.width, u32::from(byte));
+    write(registers, CONSOLE.after);
+}
+
+/// Polls until the flag holds, or long enough.
+#[inline(always)]
+fn wait(registers: Registers, flag: Flag) {
     for _ in 0..READY_ITERATIONS {
-        let status = registers.read(CONSOLE.ready.offset, CONSOLE.ready.width);
-        if status & CONSOLE.ready_mask == CONSOLE.ready_value {
+        if flag.holds(registers.read(flag.register.offset, flag.register.width)) {
             break;
         }
     }
-    registers.write(CONSOLE.tx.offset, CONSOLE.tx.width, u32::from(byte));
+}
+
+#[inline(always)]
+fn write(registers: Registers, list: &[(Register, u32)]) {
+    for (register, value) in list {
+        registers.write(register.offset, register.width, *value);
+    }
 }
 
 impl fmt::Write for Port {

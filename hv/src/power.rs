@@ -14,6 +14,7 @@ use crate::io::Registers;
 pub fn off() -> ! {
     match POWER_OFF {
         PowerOff::PsciSmc | PowerOff::PsciHvc => this::power::firmware_off(),
+        PowerOff::Sleep => {}
         PowerOff::Port { port, width, value } => Registers::ports(port).write(0, width, value),
         PowerOff::Mmio { mapped, width, value } => {
             // SAFETY: the planner maps the register's page in its own fixmap slot for the life of the image.

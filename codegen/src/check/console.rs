@@ -7,8 +7,8 @@ use super::uart::{self, Fixed, ns16550};
 use super::{Checker, machine};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span, human_bytes};
-use crate::model::{self, Arch, ConsolePlace, Mmio, Uart, UartRegister, Width};
-use crate::schema::{Console, ConsoleWord, InitWord, Written};
+use crate::model::{self, Arch, ConsolePlace, Mmio, Uart, UartFlag, UartRegister, Width};
+use crate::schema::{Console, ConsoleWord, InitWord, PolledReady, Written};
 
 /// Largest error of a baud rate, in per cent.
 const BAUD_ERROR_PERCENT: u64 = 3;
@@ -30,6 +30,10 @@ pub(super) fn check(
         ConsoleWord::Meson => fixed(checker, table, &uart::MESON),
         ConsoleWord::Lpuart => fixed(checker, table, &uart::LPUART),
         ConsoleWord::Mvebu3700 => fixed(checker, table, &uart::MVEBU3700),
+        ConsoleWord::MsmGeni => fixed(checker, table, &uart::MSM_GENI),
+        ConsoleWord::MsmUartdm => fixed(checker, table, &uart::MSM_UARTDM),
+        ConsoleWord::S3c => fixed(checker, table, &uart::S3C),
+        ConsoleWord::Scif => scif(checker, table)?,
         ConsoleWord::Ns16550 => ns16550(checker, table, arch)?,
         ConsoleWord::Polled => polled(checker, table)?,
         ConsoleWord::None => Uart { kind: "none".into(), ..uart::PL011.uart(false) },
@@ -63,32 +67,56 @@ fn fixed(checker: &mut Checker, table: &Console, kind: &Fixed) -> Uart {
 fn inapplicable(checker: &mut Checker, table: &Console) {
     let kind = table.kind.value;
     let is_16550 = kind == ConsoleWord::Ns16550;
+    let is_spaced = is_16550 || kind == ConsoleWord::Scif;
     let polled = kind == ConsoleWord::Polled;
     let any = kind != ConsoleWord::None;
     let in_memory = any && table.io_port.is_none();
     let rated = is_16550 && is_driver(table);
     let (another, ports) = ("console.kind is another", "the registers are I/O ports, or there are none");
     let rate = if is_16550 { "it is for init = \"driver\"" } else { another };
-    let init_writes = table.init_writes.as_ref().and_then(|list| list.first()).map(|key| key.span);
+    let first = |list: &Option<Vec<Written<[u32; 2]>>>| list.as_ref().and_then(|list| list.first()).map(|key| key.span);
     let keys = [
         ("console.base", span(&table.base), in_memory, ports),
         ("console.size", span(&table.size), in_memory, ports),
         ("console.init", span(&table.init), any, "there is no UART to set up"),
         ("console.intid", span(&table.intid), any, "there is no UART to interrupt"),
         ("console.io-port", span(&table.io_port), is_16550, another),
-        ("console.reg-shift", span(&table.reg_shift), is_16550 && in_memory, another),
+        ("console.reg-shift", span(&table.reg_shift), is_spaced && in_memory, another),
         ("console.io-width", span(&table.io_width), is_16550 && in_memory, another),
         ("console.clock-hz", span(&table.clock_hz), rated, rate),
         ("console.baud", span(&table.baud), rated, rate),
         ("console.tx", span(&table.tx), polled, another),
         ("console.ready", span(&table.ready), polled, another),
-        ("console.init-writes", init_writes, polled, another),
+        ("console.init-writes", first(&table.init_writes), polled, another),
+        ("console.idle", span(&table.idle), polled, another),
+        ("console.before-writes", first(&table.before_writes), polled, another),
+        ("console.after-writes", first(&table.after_writes), polled, another),
     ];
     for (key, span, applies, because) in keys {
         if let (Some(span), false) = (span, applies) {
             checker.inapplicable(key, span, because);
         }
     }
+}
+
+fn scif(checker: &mut Checker, table: &Console) -> Option<Uart> {
+    let because = "registers of a SCIF lie 2 or 4 bytes apart";
+    if let Some(init) = table.init.as_ref().filter(|_| is_driver(table)) {
+        checker.inapplicable("console.init = \"driver\"", init.span, "kind \"scif\" is set up by firmware only");
+    }
+    let shift = checker.needed("console.reg-shift", table.reg_shift.as_ref(), table.kind.span, because)?;
+    if !(1..=2).contains(&shift.value) {
+        let claim = format!("console.reg-shift is {}; {because}", shift.value);
+        checker.at(
+            &codes::E0110,
+            shift.span,
+            claim,
+            "out of range",
+            "write 2 for R-Car and RZ/G2, 1 for RZ/G2L and RZ/V2",
+        );
+        return None;
+    }
+    Some(uart::scif(shift.value))
 }
 
 fn ns16550(checker: &mut Checker, table: &Console, arch: Arch) -> Option<Uart> {
@@ -163,27 +191,54 @@ fn polled(checker: &mut Checker, table: &Console) -> Option<Uart> {
     let ready = checker.needed("console.ready", table.ready.as_ref(), table.kind.span, because);
     let (tx, ready) = (&tx?.value, &ready?.value);
     let tx = UartRegister { offset: tx.off.value, width: machine::width(checker, "console.tx.width", &tx.width)? };
-    let status =
-        UartRegister { offset: ready.off.value, width: machine::width(checker, "console.ready.width", &ready.width)? };
-    let mut init = Vec::new();
-    for pair in table.init_writes.iter().flatten() {
+    let ready = flag(checker, "console.ready", ready)?;
+    let idle = match &table.idle {
+        Some(idle) => Some(flag(checker, "console.idle", &idle.value)?),
+        None => None,
+    };
+    let status = ready.register.width;
+    Some(Uart {
+        kind: "polled".into(),
+        tx,
+        ready,
+        idle,
+        init: writes(checker, "console.init-writes", &table.init_writes, tx.width),
+        before: writes(checker, "console.before-writes", &table.before_writes, status),
+        after: writes(checker, "console.after-writes", &table.after_writes, status),
+    })
+}
+
+fn writes(
+    checker: &mut Checker,
+    key: &str,
+    list: &Option<Vec<Written<[u32; 2]>>>,
+    width: Width,
+) -> Vec<(UartRegister, u32)> {
+    let mut writes = Vec::new();
+    for pair in list.iter().flatten() {
         let [offset, value] = pair.value;
         match u16::try_from(offset) {
-            Ok(offset) => init.push((UartRegister { offset, width: tx.width }, value)),
+            Ok(offset) => writes.push((UartRegister { offset, width }, value)),
             Err(_) => {
-                let claim = format!("console.init-writes offset {offset:#x} is above 0xffff");
+                let claim = format!("{key} offset {offset:#x} is above 0xffff");
                 checker.at(&codes::E0110, pair.span, claim, "out of range", "offsets count from console.base");
             }
         }
     }
-    let (ready_mask, ready_value) = (ready.mask.value, ready.value.value);
-    if ready_value & !ready_mask != 0 {
-        let claim = "console.ready.value has bits outside mask, so the console is never ready".to_owned();
-        let found = Diagnostic::new(&codes::E0307, claim).at(ready.value.span, "value").at(ready.mask.span, "mask");
-        let inside = checker.radix(ready.value.span).show((ready_value & ready_mask).into());
+    writes
+}
+
+fn flag(checker: &mut Checker, key: &str, written: &PolledReady) -> Option<UartFlag> {
+    let width = machine::width(checker, &format!("{key}.width"), &written.width)?;
+    let register = UartRegister { offset: written.off.value, width };
+    let (mask, value) = (written.mask.value, written.value.value);
+    if value & !mask != 0 {
+        let claim = format!("{key}.value has bits outside mask, so it never holds");
+        let found = Diagnostic::new(&codes::E0307, claim).at(written.value.span, "value").at(written.mask.span, "mask");
+        let inside = checker.radix(written.value.span).show((value & mask).into());
         checker.push(found.help(format!("write value = {inside}, or widen the mask")));
     }
-    Some(Uart { kind: "polled".into(), tx, ready: status, ready_mask, ready_value, init })
+    Some(UartFlag { register, mask, value })
 }
 
 fn place(checker: &mut Checker, table: &Console, arch: Arch, uart: &Uart, claims: &mut Claims) -> Option<ConsolePlace> {
@@ -209,7 +264,9 @@ fn place(checker: &mut Checker, table: &Console, arch: Arch, uart: &Uart, claims
 
 /// Each register lies inside the window, aligned to its width.
 fn reach(checker: &mut Checker, uart: &Uart, bytes: u64, span: Span) {
-    let registers = [uart.tx, uart.ready].into_iter().chain(uart.init.iter().map(|(register, _)| *register));
+    let flags = [Some(uart.ready), uart.idle].into_iter().flatten().map(|flag| flag.register);
+    let written = [&uart.init, &uart.before, &uart.after].into_iter().flatten().map(|(register, _)| *register);
+    let registers = std::iter::once(uart.tx).chain(flags).chain(written);
     for UartRegister { offset, width } in registers {
         let wide = match width {
             Width::Byte => 1,

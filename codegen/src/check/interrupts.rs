@@ -23,6 +23,8 @@ const GICV3_GICD: u64 = 0x1_0000;
 const GICR_STRIDE: u64 = 0x2_0000;
 /// A frame of a redistributor.
 const GICR_FRAME: u64 = 0x1_0000;
+/// Broadcom "ARM Quad A7 core" (BCM2836), register map: up to Core3 Mailbox 3 Rd/Clr at 0xfc.
+const BCM2836_LOCAL: u64 = 0x100;
 /// One page. Intel SDM vol. 3, Local APIC register address map.
 const LAPIC: u64 = 0x1000;
 
@@ -37,7 +39,7 @@ pub(super) fn irq(
     let table = &irq.value;
     let kind = table.kind.value;
     let belongs = match kind {
-        IrqWord::GicV2 | IrqWord::GicV3 => Arch::Aarch64,
+        IrqWord::GicV2 | IrqWord::GicV3 | IrqWord::Bcm2836 => Arch::Aarch64,
         IrqWord::Apic => Arch::X86_64,
     };
     if belongs != arch {
@@ -49,6 +51,7 @@ pub(super) fn irq(
         IrqWord::GicV2 => gic_v2(checker, table, claims),
         IrqWord::GicV3 => gic_v3(checker, table, cpus, claims),
         IrqWord::Apic => apic(checker, table, cpus, claims),
+        IrqWord::Bcm2836 => bcm2836(checker, table, claims),
     }
 }
 
@@ -58,7 +61,7 @@ fn inapplicable(checker: &mut Checker, table: &Irq) {
     let (v2, v3) = (kind == IrqWord::GicV2, kind == IrqWord::GicV3);
     let one = |key: &Option<Written<Registers>>| key.as_ref().map(|key| key.span);
     let list = |key: &Option<Vec<Written<Registers>>>| key.as_ref().and_then(|list| list.first()).map(|key| key.span);
-    let keys: [(&str, Option<Span>, bool); 11] = [
+    let keys: [(&str, Option<Span>, bool); 13] = [
         ("irq.gicd", one(&table.gicd), v2 || v3),
         ("irq.gicc", one(&table.gicc), v2),
         ("irq.gich", one(&table.gich), v2),
@@ -68,6 +71,8 @@ fn inapplicable(checker: &mut Checker, table: &Irq) {
         ("irq.gicr", list(&table.gicr), v3),
         ("irq.gicr-stride", table.gicr_stride.as_ref().map(|key| key.span), v3),
         ("irq.its", list(&table.its), v3),
+        ("irq.maintenance-intid", table.maintenance_intid.as_ref().map(|key| key.span), v2 || v3),
+        ("irq.local", one(&table.local), kind == IrqWord::Bcm2836),
         ("irq.lapic", one(&table.lapic), kind == IrqWord::Apic),
         ("irq.ioapic", list(&table.ioapic), kind == IrqWord::Apic),
     ];
@@ -111,7 +116,10 @@ fn gic_v2(checker: &mut Checker, table: &Irq, claims: &mut Claims) -> Option<mod
     let interface = if alias { GICV2_GICC_64K } else { GICV2_GICC };
     let gicd = window(checker, "irq.gicd", table.gicd.as_ref(), table, GICV2_GICD, Use::Other, claims);
     let gicc = window(checker, "irq.gicc", table.gicc.as_ref(), table, interface, Use::Other, claims);
-    let maintenance = maintenance(checker, table);
+    let maintenance_intid = match (&table.gich, &table.maintenance_intid) {
+        (None, None) => None,
+        (Some(_), _) | (None, Some(_)) => Some(maintenance(checker, table)?),
+    };
     let gich = table.gich.as_ref().and_then(|gich| claims.registers(checker, "irq.gich", gich, Use::Other));
     let gicv = table
         .gicv
@@ -123,7 +131,7 @@ fn gic_v2(checker: &mut Checker, table: &Irq, claims: &mut Claims) -> Option<mod
         (None, Some(one)) => drop(checker.needed::<Registers>("irq.gich", None, one.span, "gicv is given")),
         (Some(_), Some(_)) | (None, None) => {}
     }
-    Some(model::Irq::GicV2 { gicd: gicd?, gicc: gicc?, gich, gicv, pages, v2m, maintenance_intid: maintenance? })
+    Some(model::Irq::GicV2 { gicd: gicd?, gicc: gicc?, gich, gicv, pages, v2m, maintenance_intid })
 }
 
 fn gic_v3(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut Claims) -> Option<model::Irq> {
@@ -132,7 +140,9 @@ fn gic_v3(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut 
     checker.needed("irq.gicr", first, table.kind.span, "a GICv3 has redistributors");
     let gicr = windows(checker, "irq.gicr", table.gicr.as_ref(), claims);
     let stride_bytes = stride(checker, table);
-    let room: u64 = gicr.iter().map(|window| window.bytes / stride_bytes).sum();
+    // The last one of a window needs its own two frames only.
+    let fits = |window: &Mmio| window.bytes.saturating_sub(GICR_STRIDE) / stride_bytes + 1;
+    let room: u64 = gicr.iter().filter(|window| window.bytes >= GICR_STRIDE).map(fits).sum();
     if let (Some(first), Some(cpus)) = (first, cpus)
         && room < cpus.cores.len() as u64
     {
@@ -165,10 +175,12 @@ fn stride(checker: &mut Checker, table: &Irq) -> u64 {
     GICR_STRIDE
 }
 
+fn bcm2836(checker: &mut Checker, table: &Irq, claims: &mut Claims) -> Option<model::Irq> {
+    let local = window(checker, "irq.local", table.local.as_ref(), table, BCM2836_LOCAL, Use::Other, claims);
+    Some(model::Irq::Bcm2836 { local: local? })
+}
+
 fn apic(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut Claims) -> Option<model::Irq> {
-    if let Some(key) = &table.maintenance_intid {
-        checker.inapplicable("irq.maintenance-intid", key.span, "irq.kind is \"apic\"");
-    }
     // Its registers are in the first page; they start the other processors, and nothing else is asked of them.
     let mapped = cpus.is_some_and(|cpus| cpus.enable.value == EnableMethod::Sipi);
     let kind = if mapped { Use::FixmapFirst } else { Use::Other };
@@ -228,6 +240,22 @@ pub(super) fn timer(checker: &mut Checker, timer: &Written<Timer>, arch: Arch) -
             checker.inapplicable("timer.kind", table.kind.span, "the timer belongs to the other architecture");
             None
         }
+    }
+}
+
+/// Domains are for controllers that guests can share.
+pub(super) fn guests(checker: &mut Checker, file: &File, irq: Option<&model::Irq>) {
+    let shared = match irq {
+        Some(model::Irq::GicV2 { gich, .. }) => gich.is_some(),
+        Some(model::Irq::Bcm2836 { .. }) => false,
+        Some(model::Irq::GicV3 { .. } | model::Irq::Apic { .. }) | None => true,
+    };
+    if let (false, Some(irq), Some(domain)) = (shared, &file.irq, file.domain.first()) {
+        let name = &domain.value.name;
+        let claim = format!("domain {} needs an interrupt controller that guests can share", name.value);
+        let found = Diagnostic::new(&codes::E0420, claim).at(name.span, "this domain");
+        let found = found.at(irq.value.kind.span, "this one has no virtual half");
+        checker.push(found.help("give irq.gich and irq.gicv where the chip has them, or leave domains out"));
     }
 }
 

@@ -102,9 +102,10 @@ fn trampoline(checker: &mut Checker, table: &Boot, arch: Arch) -> Placement<Fram
     Placement::At(Frame::containing(PhysAddr::new(address)), from)
 }
 
-/// Fixmap slots through which the trampoline is written, where other processors start in one.
+/// Fixmap slots through which the trampoline, or the word that a core polls, is written where processors start so.
 pub(super) fn trampoline_slots(cpus: &Cpus) -> u64 {
-    u64::from(cpus.enable.value == EnableMethod::Sipi && cpus.cores.len() > 1)
+    let written = matches!(cpus.enable.value, EnableMethod::Sipi | EnableMethod::SpinTable);
+    u64::from(written && cpus.cores.len() > 1)
 }
 
 /// Checks `[layout]`; so many fixmap slots are in use for good, and so many for the trampoline.

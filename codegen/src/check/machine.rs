@@ -80,8 +80,15 @@ fn enable(checker: &mut Checker, cpu: &Cpu, arch: Arch) -> Option<Sourced<Enable
     });
     let value = match (word.value, arch) {
         (EnableWord::Psci, Arch::Aarch64) => {
-            checker.needed("cpu.psci", cpu.psci.as_ref(), word.span, "enable-method is \"psci\"")?;
-            EnableMethod::Psci(conduit?)
+            let psci = checker.needed("cpu.psci", cpu.psci.as_ref(), word.span, "enable-method is \"psci\"")?;
+            match &psci.value.cpu_on {
+                Some(number) => EnableMethod::Psci01(conduit?, number.value),
+                None => EnableMethod::Psci(conduit?),
+            }
+        }
+        (EnableWord::SpinTable, Arch::Aarch64) => EnableMethod::SpinTable,
+        (EnableWord::SpinTable, Arch::X86_64) => {
+            return wrong_method(checker, word.span, "spin-table", "x86_64", "sipi");
         }
         (EnableWord::Sipi, Arch::X86_64) => EnableMethod::Sipi,
         (EnableWord::None, _) => EnableMethod::None,
@@ -91,7 +98,24 @@ fn enable(checker: &mut Checker, cpu: &Cpu, arch: Arch) -> Option<Sourced<Enable
     if let (Some(psci), Arch::X86_64) = (&cpu.psci, arch) {
         checker.inapplicable("cpu.psci", psci.span, "the architecture is x86_64");
     }
+    release(checker, cpu);
     Some(Sourced { value, from })
+}
+
+/// Cores that spin, but for the first, say where.
+fn release(checker: &mut Checker, cpu: &Cpu) {
+    let spins = cpu.enable_method.value == EnableWord::SpinTable;
+    for (index, core) in cpu.core.iter().enumerate() {
+        match &core.value.release_addr {
+            None if spins && index > 0 => {
+                let because = "enable-method is \"spin-table\"";
+                checker.needed::<u64>("cpu.core.release-addr", None, core.span, because);
+            }
+            Some(at) if !spins => checker.inapplicable("cpu.core.release-addr", at.span, "no core spins"),
+            Some(at) => drop(checker.aligned("cpu.core.release-addr", at.value, at.span, 8)),
+            None => {}
+        }
+    }
 }
 
 fn wrong_method(
@@ -130,7 +154,18 @@ fn core(checker: &mut Checker, core: &Written<crate::schema::Core>, arch: Arch) 
         return None;
     }
     let kind = table.kind.as_ref().map_or_else(String::new, |kind| kind.value.clone());
-    Some((Core { id: written.value, kind, from: checker.origin(written.span) }, written.span))
+    let release = table.release_addr.as_ref().map(|at| PhysAddr::new(at.value));
+    Some((Core { id: written.value, kind, release, from: checker.origin(written.span) }, written.span))
+}
+
+/// Where a file came from: reports and people compare the sum, so it is one.
+pub(super) fn imported_from(checker: &mut Checker, platform: &Platform) {
+    let Some(written) = &platform.imported_from else { return };
+    let sum = &written.value.sha256;
+    if sum.value.len() != 64 || !sum.value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let claim = format!("platform.imported-from.sha256 of {:?} is no SHA-256", written.value.file.value);
+        checker.at(&codes::E0110, sum.span, claim, "not 64 hexadecimal digits", "`sha256sum FILE` prints it");
+    }
 }
 
 /// How the machine is switched off: PSCI unless the file says a write.
@@ -145,6 +180,9 @@ pub(super) fn power_off(
         let psci = cpus.is_some_and(|cpus| matches!(cpus.enable.value, EnableMethod::Psci(_)));
         if psci {
             return Some(Sourced { value: model::PowerOff::Psci, from: Origin::Default });
+        }
+        if arch == Arch::Aarch64 && cpus.is_some() {
+            return Some(Sourced { value: model::PowerOff::Sleep, from: Origin::Default });
         }
         if cpus.is_some() {
             let help = "add power-off = { port = …, width = …, value = … } or { address = …, width = …, value = … }";

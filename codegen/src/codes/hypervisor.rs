@@ -84,4 +84,9 @@ codes! {
     "`console = \"board\"` gives a domain the registers and the interrupt of the board's console; its device tree can describe a PL011."
     "[console]\nkind = \"xuartps\"\n\n[[domain]]\nconsole = \"board\""
     "[[domain]]\nconsole = \"hypercall\""
+
+    E0420 Error "domains need an interrupt controller with a virtual half"
+    "A guest sees a CPU interface of its own: GICv2 has GICH and GICV for it, GICv3 registers. The Raspberry Pi's controller and a GICv2 without them have nothing of the kind, so the hypervisor starts all processors there, reports its map and powers off."
+    "[irq]\nkind = \"bcm2836\"\n\n[[domain]]\nname = \"linux\""
+    "[irq]\nkind = \"gic-v2\"\ngich = { base = 0x0803_0000, size = 0x1_0000 }\ngicv = { base = 0x0804_0000, size = 0x1_0000 }\n\n[[domain]]\nname = \"linux\""
 }

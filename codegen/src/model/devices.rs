@@ -34,8 +34,8 @@ pub enum Irq {
         pages: GicPages,
         /// Message frames.
         v2m: Vec<Mmio>,
-        /// INTID of the maintenance interrupt.
-        maintenance_intid: u32,
+        /// INTID of the maintenance interrupt, where there is a virtual interface.
+        maintenance_intid: Option<u32>,
     },
     /// GICv3 or v4 (Arm IHI 0069).
     GicV3 {
@@ -49,6 +49,11 @@ pub enum Irq {
         its: Vec<Mmio>,
         /// INTID of the maintenance interrupt.
         maintenance_intid: u32,
+    },
+    /// Broadcom's BCM2836 local controller: no guests.
+    Bcm2836 {
+        /// Timers and mailboxes of each core.
+        local: Mmio,
     },
     /// Local APIC and I/O APICs.
     Apic {
@@ -110,21 +115,34 @@ pub enum ConsolePlace {
     None,
 }
 
-/// A UART driven by polling two registers (reference: each kind's documentation in `uart.rs`).
+/// A UART driven by polling (reference: each kind's documentation in `uart.rs`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uart {
     /// `kind`, for reports.
     pub kind: String,
     /// Transmit register.
     pub tx: UartRegister,
-    /// Status register.
-    pub ready: UartRegister,
-    /// Bits of the status register that matter.
-    pub ready_mask: u32,
-    /// Their value when a byte may be written.
-    pub ready_value: u32,
+    /// When a byte may be written.
+    pub ready: UartFlag,
+    /// When the byte before is gone, where that is waited for.
+    pub idle: Option<UartFlag>,
     /// Registers written once before the first byte: (register, value).
     pub init: Vec<(UartRegister, u32)>,
+    /// Registers written for each byte, after `idle` and before `ready`.
+    pub before: Vec<(UartRegister, u32)>,
+    /// Registers written behind each byte.
+    pub after: Vec<(UartRegister, u32)>,
+}
+
+/// A condition on a register of a polled UART.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UartFlag {
+    /// The register.
+    pub register: UartRegister,
+    /// Bits of it that matter.
+    pub mask: u32,
+    /// Their value when it holds.
+    pub value: u32,
 }
 
 /// One register of a polled UART.

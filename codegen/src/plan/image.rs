@@ -26,7 +26,7 @@ pub(super) fn place_trampoline(
 ) -> Option<Frame> {
     match board.cpus.enable.value {
         EnableMethod::Sipi => {}
-        EnableMethod::Psci(_) | EnableMethod::None => return None,
+        EnableMethod::Psci(_) | EnableMethod::Psci01(..) | EnableMethod::SpinTable | EnableMethod::None => return None,
     }
     // Frame 0 holds the real-mode vectors.
     let free = physical.highest_frame(PhysAddr::new(PAGE_BYTES), TRAMPOLINE_LIMIT);

@@ -195,6 +195,7 @@ fn devices(board: &Board) -> Vec<(String, Mmio)> {
             gicr.iter().for_each(|window| push("gicr", window));
             its.iter().for_each(|service| push("its", service));
         }
+        Irq::Bcm2836 { local } => push("local interrupts", local),
         Irq::Apic { lapic, ioapic } => {
             push("local apic", lapic);
             ioapic.iter().for_each(|page| push("io apic", page));

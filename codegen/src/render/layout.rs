@@ -7,7 +7,7 @@ use quote::{format_ident, quote};
 
 use super::rust::{count, frame, guest_physical, hex, origin, physical, virtual_address};
 use super::{beliefs, guest, interrupts, memory};
-use crate::model::{Conduit, ConsolePlace, EnableMethod, GuestConsole, PowerOff, UartRegister, Width};
+use crate::model::{Conduit, ConsolePlace, EnableMethod, GuestConsole, PowerOff, UartFlag, UartRegister, Width};
 use crate::plan::{Access, Plan, Window};
 
 /// The whole file.
@@ -133,7 +133,8 @@ fn machine(plan: &Plan) -> TokenStream {
     });
     let cpus = plan.board.cpus.cores.iter().map(|core| {
         let (id, from) = (hex(core.id), origin(core.from));
-        quote!(types::Cpu { id: #id, from: #from })
+        let release = optional(core.release.map(physical));
+        quote!(types::Cpu { id: #id, release: #release, from: #from })
     });
     let frames = plan.cpu_frames.iter().map(|cpu| {
         let (root, stack, scratch) = (frame(cpu.root), frame(cpu.stack), frame(cpu.scratch));
@@ -204,6 +205,23 @@ fn register(register: UartRegister) -> TokenStream {
     quote!(types::Register { offset: #offset, width: #width })
 }
 
+fn flag(flag: UartFlag) -> TokenStream {
+    let (at, mask, value) = (register(flag.register), hex(flag.mask.into()), hex(flag.value.into()));
+    quote!(types::Flag { register: #at, mask: #mask, value: #value })
+}
+
+fn writes(list: &[(UartRegister, u32)]) -> TokenStream {
+    let list = list.iter().map(|(at, value)| {
+        let (at, value) = (register(*at), hex((*value).into()));
+        quote!((#at, #value))
+    });
+    quote!(&[#(#list),*])
+}
+
+fn optional(tokens: Option<TokenStream>) -> TokenStream {
+    tokens.map_or(quote!(None), |tokens| quote!(Some(#tokens)))
+}
+
 /// Console, power-off, how secondaries start, manifest.
 fn devices(plan: &Plan) -> TokenStream {
     let console = console(plan);
@@ -211,6 +229,14 @@ fn devices(plan: &Plan) -> TokenStream {
     let enable = match plan.board.cpus.enable.value {
         EnableMethod::Psci(Conduit::Smc) => quote!(types::EnableMethod::PsciSmc),
         EnableMethod::Psci(Conduit::Hvc) => quote!(types::EnableMethod::PsciHvc),
+        EnableMethod::Psci01(conduit, number) => {
+            let number = hex(number.into());
+            match conduit {
+                Conduit::Smc => quote!(types::EnableMethod::Psci01Smc(#number)),
+                Conduit::Hvc => quote!(types::EnableMethod::Psci01Hvc(#number)),
+            }
+        }
+        EnableMethod::SpinTable => quote!(types::EnableMethod::SpinTable),
         EnableMethod::Sipi => {
             let lapic = virtual_address(plan.fixed.lapic.unwrap_or(paging::VirtAddr::new(0)));
             quote!(types::EnableMethod::Sipi { lapic: #lapic })
@@ -243,12 +269,8 @@ fn console(plan: &Plan) -> TokenStream {
         }
         (ConsolePlace::Mmio(_) | ConsolePlace::None, _) => quote!(types::ConsolePlace::None),
     };
-    let (kind, tx, ready) = (&uart.kind, register(uart.tx), register(uart.ready));
-    let (mask, value) = (hex(uart.ready_mask.into()), hex(uart.ready_value.into()));
-    let init = uart.init.iter().map(|(at, value)| {
-        let (at, value) = (register(*at), hex((*value).into()));
-        quote!((#at, #value))
-    });
+    let (kind, tx, ready, idle) = (&uart.kind, register(uart.tx), flag(uart.ready), optional(uart.idle.map(flag)));
+    let [init, before, after] = [&uart.init, &uart.before, &uart.after].map(|list| writes(list));
     let from = origin(console.from);
     quote! {
         #[doc = " Where the hypervisor's own lines go."]
@@ -257,9 +279,10 @@ fn console(plan: &Plan) -> TokenStream {
             place: #place,
             tx: #tx,
             ready: #ready,
-            ready_mask: #mask,
-            ready_value: #value,
-            init: &[#(#init),*],
+            idle: #idle,
+            init: #init,
+            before: #before,
+            after: #after,
             from: #from,
         };
     }
@@ -269,10 +292,13 @@ fn power_off(plan: &Plan) -> TokenStream {
     match plan.board.power_off.value {
         PowerOff::Psci => match plan.board.cpus.enable.value {
             EnableMethod::Psci(Conduit::Hvc) => quote!(types::PowerOff::PsciHvc),
-            EnableMethod::Psci(Conduit::Smc) | EnableMethod::Sipi | EnableMethod::None => {
-                quote!(types::PowerOff::PsciSmc)
-            }
+            EnableMethod::Psci(Conduit::Smc)
+            | EnableMethod::Psci01(..)
+            | EnableMethod::SpinTable
+            | EnableMethod::Sipi
+            | EnableMethod::None => quote!(types::PowerOff::PsciSmc),
         },
+        PowerOff::Sleep => quote!(types::PowerOff::Sleep),
         PowerOff::Port { port, width: size, value } => {
             let (port, size, value) = (hex(port.into()), width(size), hex(value.into()));
             quote!(types::PowerOff::Port { port: #port, width: #size, value: #value })

@@ -65,7 +65,7 @@ pub struct Irq {
     ///
     /// unit: list of `{ base, size }`; default: []
     pub v2m: Option<Vec<Written<Registers>>>,
-    /// Interrupt of the virtual interface (GICv2 and v3, needed there).
+    /// Interrupt of the virtual interface (GICv3, and GICv2 with `gich`, needed there).
     ///
     /// unit: INTID, 16 to 31; default: none
     pub maintenance_intid: Option<Written<u32>>,
@@ -77,6 +77,10 @@ pub struct Irq {
     ///
     /// unit: list of `{ base, size }`; default: []
     pub ioapic: Option<Vec<Written<Registers>>>,
+    /// Registers of each core's own timers and mailboxes ("bcm2836", needed there).
+    ///
+    /// unit: `{ base, size }`; default: none
+    pub local: Option<Written<Registers>>,
 }
 
 /// Words of `irq.kind`.
@@ -87,6 +91,8 @@ pub enum IrqWord {
     GicV2,
     /// Arm GICv3 or v4.
     GicV3,
+    /// The Raspberry Pi's own, without virtualization: no domains.
+    Bcm2836,
     /// Local and I/O APICs.
     Apic,
 }
@@ -158,7 +164,7 @@ pub struct Console {
     ///
     /// unit: port; default: `base` is given instead
     pub io_port: Option<Written<u16>>,
-    /// Registers lie 2^n bytes apart ("ns16550" with `base`, needed there).
+    /// Registers lie 2^n bytes apart ("ns16550" with `base` and "scif", needed there; "scif" has 1 or 2).
     ///
     /// unit: power of two, 0 to 3; default: none
     pub reg_shift: Option<Written<u8>>,
@@ -194,6 +200,19 @@ pub struct Console {
     ///
     /// unit: list of pairs; default: []
     pub init_writes: Option<Vec<Written<[u32; 2]>>>,
+    /// Status register and its value when the byte before is gone ("polled"); waited for before `before-writes`.
+    ///
+    /// unit: table; default: nothing is waited for
+    pub idle: Option<Written<PolledReady>>,
+    /// Registers written for each byte before `ready` is waited for, as [offset, value] ("polled"); accesses are as wide as
+    /// `ready`.
+    ///
+    /// unit: list of pairs; default: []
+    pub before_writes: Option<Vec<Written<[u32; 2]>>>,
+    /// Registers written behind each byte, as [offset, value] ("polled"); accesses are as wide as `ready`.
+    ///
+    /// unit: list of pairs; default: []
+    pub after_writes: Option<Vec<Written<[u32; 2]>>>,
 }
 
 /// Words of `console.kind`.
@@ -214,6 +233,14 @@ pub enum ConsoleWord {
     Lpuart,
     /// Marvell Armada 3700 UART.
     Mvebu3700,
+    /// Qualcomm's GENI serial engine.
+    MsmGeni,
+    /// Qualcomm's UARTDM.
+    MsmUartdm,
+    /// Samsung S3C and Exynos UART.
+    S3c,
+    /// Renesas SCIF.
+    Scif,
     /// Any other with a transmit register and a status register: see `tx`, `ready`, `init-writes`.
     Polled,
     /// No UART: lines go to a ring in RAM.
@@ -244,7 +271,7 @@ pub struct PolledTx {
     pub width: Written<u8>,
 }
 
-/// `console.ready`
+/// `console.ready`, `console.idle`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PolledReady {

@@ -30,8 +30,27 @@ pub struct Platform {
     pub compatible: Vec<Written<String>>,
     /// How the machine is switched off: one write to a port or a register.
     ///
-    /// unit: table; default: PSCI SYSTEM_OFF where `cpu.enable-method` is "psci", otherwise needed
+    /// unit: table; default: PSCI SYSTEM_OFF where `cpu.enable-method` is "psci" (from version 0.2 on); elsewhere the
+    /// processors sleep (AArch64), or it is needed (x86-64)
     pub power_off: Option<Written<PowerOff>>,
+    /// The device tree that the file was made from, as `cargo xtask import` writes it.
+    ///
+    /// unit: table; default: none
+    pub imported_from: Option<Written<ImportedFrom>>,
+}
+
+/// `platform.imported-from`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ImportedFrom {
+    /// The tree's file.
+    ///
+    /// unit: path; default: none
+    pub file: Written<String>,
+    /// SHA-256 of its bytes.
+    ///
+    /// unit: 64 hexadecimal digits; default: none
+    pub sha256: Written<String>,
 }
 
 /// Words of `platform.arch`.
@@ -206,6 +225,8 @@ pub struct Cpu {
 pub enum EnableWord {
     /// PSCI CPU_ON (AArch64).
     Psci,
+    /// A word in memory, at `cpu.core.release-addr`, that each core polls (AArch64).
+    SpinTable,
     /// INIT and SIPI through the trampoline frame (x86-64).
     Sipi,
     /// One processor only.
@@ -220,6 +241,10 @@ pub struct Psci {
     ///
     /// unit: text; default: unknown
     pub version: Option<Written<String>>,
+    /// Number of CPU_ON in version 0.1, which left numbers to each firmware.
+    ///
+    /// unit: function number; default: 0xc400_0003, as from version 0.2 on
+    pub cpu_on: Option<Written<u32>>,
     /// Instruction that reaches the firmware.
     ///
     /// unit: word; default: none
@@ -248,6 +273,10 @@ pub struct Core {
     ///
     /// unit: id, 0 to 254; default: none
     pub apic_id: Option<Written<u64>>,
+    /// Where the core looks for its first instruction's address ("spin-table", needed there but for the first core).
+    ///
+    /// unit: physical address, multiple of 8; default: none
+    pub release_addr: Option<Written<u64>>,
     /// Kind of core, for reports.
     ///
     /// unit: text; default: ""

@@ -83,6 +83,20 @@ impl Size {
     }
 }
 
+impl std::str::FromStr for Size {
+    type Err = &'static str;
+
+    /// An integer, decimal or hexadecimal, or a number with a unit.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = text.replace('_', "");
+        let number = match plain.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => plain.parse().ok(),
+        };
+        number.map(Self).or_else(|| Self::parse(text).ok()).ok_or(Self::ACCEPTED)
+    }
+}
+
 /// Why a text is not a size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SizeError {

@@ -457,18 +457,22 @@ pub static RAM: [types::RamBank; 1] = [
 pub static CPUS: [types::Cpu; 4] = [
     types::Cpu {
         id: 0x0,
+        release: None,
         from: types::Origin::Line(30),
     },
     types::Cpu {
         id: 0x1,
+        release: None,
         from: types::Origin::Line(34),
     },
     types::Cpu {
         id: 0x2,
+        release: None,
         from: types::Origin::Line(38),
     },
     types::Cpu {
         id: 0x3,
+        release: None,
         from: types::Origin::Line(42),
     },
 ];
@@ -614,12 +618,15 @@ pub const CONSOLE: types::Console = types::Console {
         offset: 0x30,
         width: types::Width::Word,
     },
-    ready: types::Register {
-        offset: 0x2c,
-        width: types::Width::Word,
+    ready: types::Flag {
+        register: types::Register {
+            offset: 0x2c,
+            width: types::Width::Word,
+        },
+        mask: 0x10,
+        value: 0x0,
     },
-    ready_mask: 0x10,
-    ready_value: 0x0,
+    idle: None,
     init: &[
         (
             types::Register {
@@ -629,6 +636,8 @@ pub const CONSOLE: types::Console = types::Console {
             0x14,
         ),
     ],
+    before: &[],
+    after: &[],
     from: types::Origin::Line(63),
 };
 /// How the machine is switched off.

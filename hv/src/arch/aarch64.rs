@@ -17,6 +17,7 @@ pub mod probe;
 mod psci;
 mod registers;
 pub mod smp;
+mod spin;
 pub mod stack;
 pub mod syndrome;
 pub mod tlb;

@@ -2,10 +2,12 @@
 //!
 //! Holds no value of any board and decides nothing: `codegen` fills these in, the hypervisor reads them.
 
+mod console;
 mod guest;
 mod interrupts;
 mod memory;
 
+pub use console::*;
 pub use guest::*;
 pub use interrupts::*;
 pub use memory::*;
@@ -141,6 +143,8 @@ pub struct RamBank {
 pub struct Cpu {
     /// MPIDR_EL1 affinity fields or APIC id.
     pub id: u64,
+    /// Where it polls for its first instruction's address, where cores spin.
+    pub release: Option<PhysAddr>,
     /// The `mpidr` or `apic-id` key.
     pub from: Origin,
 }
@@ -202,63 +206,6 @@ pub struct CpuFrames {
     pub scratch: Frame,
 }
 
-/// The hypervisor's console.
-#[derive(Clone, Copy, Debug)]
-pub struct Console {
-    /// `console.kind`, for the boot log.
-    pub kind: &'static str,
-    /// Where the registers are.
-    pub place: ConsolePlace,
-    /// Transmit register.
-    pub tx: Register,
-    /// Status register.
-    pub ready: Register,
-    /// Bits of the status register that matter.
-    pub ready_mask: u32,
-    /// Their value when a byte may be written.
-    pub ready_value: u32,
-    /// Registers written once before the first byte.
-    pub init: &'static [(Register, u32)],
-    /// The `kind` key.
-    pub from: Origin,
-}
-
-/// Where a console's registers are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConsolePlace {
-    /// Memory-mapped: physical for the lines before the MMU, virtual (a fixmap slot) after.
-    Mmio {
-        /// First register, physical.
-        physical: PhysAddr,
-        /// First register through the fixmap.
-        mapped: VirtAddr,
-    },
-    /// x86 I/O ports from here.
-    Port(u16),
-    /// None: lines go to the ring in RAM only.
-    None,
-}
-
-/// A register of a polled device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Register {
-    /// Bytes (or ports) from the base.
-    pub offset: u16,
-    /// Access width.
-    pub width: Width,
-}
-
-/// Access width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Width {
-    /// 1 byte.
-    Byte,
-    /// 2 bytes.
-    Half,
-    /// 4 bytes.
-    Word,
-}
-
 /// How the machine is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PowerOff {
@@ -266,6 +213,8 @@ pub enum PowerOff {
     PsciSmc,
     /// PSCI SYSTEM_OFF by HVC.
     PsciHvc,
+    /// Not at all: the processors sleep.
+    Sleep,
     /// One write to an I/O port.
     Port {
         /// Port number.
@@ -293,6 +242,12 @@ pub enum EnableMethod {
     PsciSmc,
     /// PSCI CPU_ON by HVC.
     PsciHvc,
+    /// CPU_ON of PSCI 0.1 by SMC, under the firmware's own number.
+    Psci01Smc(u32),
+    /// The same by HVC.
+    Psci01Hvc(u32),
+    /// A word at [`Cpu::release`] that each core polls.
+    SpinTable,
     /// INIT-SIPI-SIPI; the local APIC's registers through the fixmap.
     Sipi {
         /// Local APIC page, mapped.

@@ -6,7 +6,7 @@ use crate::model::{
     Arch, Board, Boot, BootEntry, Conduit, Console, ConsolePlace, Core, Cpus, DirectmapPolicy, Domain, EnableMethod,
     Extents, GuestConsole, GuestTables, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, Origin, Placement,
     PolicyChoice, Pools, PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner, Retention, Sourced, Timer, Uart,
-    UartRegister, Width,
+    UartFlag, UartRegister, Width,
 };
 
 fn line<T>(value: T, line: u32) -> Sourced<T> {
@@ -32,7 +32,7 @@ pub(crate) fn reserved(name: &str, base: u64, bytes: u64, kind: ReservedKind) ->
 }
 
 pub(crate) fn cores(count: u64) -> Vec<Core> {
-    (0..count).map(|id| Core { id, kind: "core".into(), from: Origin::Line(30) }).collect()
+    (0..count).map(|id| Core { id, kind: "core".into(), release: None, from: Origin::Line(30) }).collect()
 }
 
 pub(crate) fn domain(name: &str, bytes: u64) -> Domain {
@@ -62,10 +62,11 @@ fn uart(width: Width) -> Uart {
     Uart {
         kind: "uart".into(),
         tx: register(0),
-        ready: register(4),
-        ready_mask: 0x20,
-        ready_value: 0,
+        ready: UartFlag { register: register(4), mask: 0x20, value: 0 },
+        idle: None,
         init: Vec::new(),
+        before: Vec::new(),
+        after: Vec::new(),
     }
 }
 

@@ -10,7 +10,7 @@
 use aarch64_cpu::asm;
 
 use super::power;
-use crate::board::types::{ConsolePlace, Origin, Register, Width};
+use crate::board::types::{ConsolePlace, Flag, Origin, Register, Width};
 use crate::board::{BLOBS, BOOT, CONSOLE, CPU_FRAMES, MANIFEST, PLATFORM, PRIVATE};
 use crate::fdt::{self, Fact, HEADER_BYTES, Header, Range};
 
@@ -64,14 +64,16 @@ const REFUSAL_TEXT: &str = "no device tree says what is RAM there\n\
     the device tree itself lies there\n\
     a blob lies where the image works before it moves\n";
 
-/// The console's first writes, for the same reason.
-static INIT: [(Register, u32); CONSOLE.init.len()] = init();
+/// The console's writes, for the same reason: the first ones, and those around each byte.
+static INIT: [(Register, u32); CONSOLE.init.len()] = writes(CONSOLE.init);
+static BEFORE: [(Register, u32); CONSOLE.before.len()] = writes(CONSOLE.before);
+static AFTER: [(Register, u32); CONSOLE.after.len()] = writes(CONSOLE.after);
 
-const fn init() -> [(Register, u32); CONSOLE.init.len()] {
-    let mut copy = [(CONSOLE.tx, 0); CONSOLE.init.len()];
+const fn writes<const N: usize>(list: &[(Register, u32)]) -> [(Register, u32); N] {
+    let mut copy = [(CONSOLE.tx, 0); N];
     let mut at = 0;
-    while at < copy.len() {
-        copy[at] = CONSOLE.init[at];
+    while at < N {
+        copy[at] = list[at];
         at += 1;
     }
     copy
@@ -234,18 +236,31 @@ fn hexadecimal(value: u64) {
 
 /// The console's first writes.
 fn open() {
-    for (register, value) in &INIT {
-        write(*register, *value);
-    }
+    write_all(&INIT);
 }
 
 fn put(byte: u8) {
+    if let Some(idle) = const { CONSOLE.idle } {
+        wait(idle);
+    }
+    write_all(&BEFORE);
+    wait(const { CONSOLE.ready });
+    write(CONSOLE.tx, u32::from(byte));
+    write_all(&AFTER);
+}
+
+fn wait(flag: Flag) {
     for _ in 0..1_000_000 {
-        if read(CONSOLE.ready) & CONSOLE.ready_mask == CONSOLE.ready_value {
+        if flag.holds(read(flag.register)) {
             break;
         }
     }
-    write(CONSOLE.tx, u32::from(byte));
+}
+
+fn write_all(list: &[(Register, u32)]) {
+    for (register, value) in list {
+        write(*register, *value);
+    }
 }
 
 /// The console's base, where it has one.
@@ -257,7 +272,7 @@ const fn base() -> Option<u64> {
 }
 
 fn read(register: Register) -> u32 {
-    let Some(base) = (const { base() }) else { return CONSOLE.ready_value };
+    let Some(base) = (const { base() }) else { return CONSOLE.ready.value };
     let at = base + register.offset as u64;
     // SAFETY: with the MMU off, physical addresses are Device memory; the plan says that the console is here.
     unsafe {

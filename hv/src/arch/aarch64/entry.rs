@@ -11,7 +11,7 @@ use paging::{El2, PhysAddr};
 
 use super::registers::{HCR_HOST, SCTLR, TCR_PS_MAX, TCR_PS_SHIFT, TCR_WITHOUT_PS};
 use super::{Handoff, cpu, early};
-use crate::board::{BOOT, CPU_FRAMES, PRIVATE, SECTIONS};
+use crate::board::{BOOT, CPU_FRAMES, CPUS, PRIVATE, SECTIONS};
 use crate::boot;
 use crate::cpu::CpuIndex;
 
@@ -30,6 +30,22 @@ const fn roots() -> [PhysAddrBits; CPU_FRAMES.len()] {
     }
     roots
 }
+
+/// By which each CPU finds its number.
+static IDS: [u64; CPUS.len()] = ids();
+
+const fn ids() -> [u64; CPUS.len()] {
+    let mut ids = [0; CPUS.len()];
+    let mut cpu = 0;
+    while cpu < ids.len() {
+        ids[cpu] = CPUS[cpu].id;
+        cpu += 1;
+    }
+    ids
+}
+
+/// Affinity fields of MPIDR_EL1: Aff3 in bits [39:32], Aff2 to Aff0 in bits [23:0]. Arm ARM (DDI 0487), MPIDR_EL1.
+const AFFINITY: u64 = 0xff_00ff_ffff;
 
 global_asm!(
     include_str!("entry.s"),
@@ -52,6 +68,9 @@ global_asm!(
     boot = sym entered,
     secondary = sym entered_secondary,
     roots = sym ROOTS,
+    ids = sym IDS,
+    cpus = const CPUS.len(),
+    affinity = const AFFINITY,
 );
 
 /// The only level this hypervisor can run at.
@@ -72,7 +91,7 @@ extern "C" fn entered(device_tree: u64) -> ! {
 }
 
 extern "C" fn entered_secondary(number: u64) -> ! {
-    let cpu = CpuIndex::new(number as usize).expect("CPU_ON was given a CPU's number");
+    let cpu = CpuIndex::new(number as usize).expect("`entry.s` finds no number beyond the list");
     cpu::set_index(cpu);
     boot::start_secondary(cpu)
 }

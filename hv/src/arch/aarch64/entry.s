@@ -39,13 +39,28 @@ boot_entry:
     ldr     x0, =boot_mapped
     br      x0
 
-// Where PSCI CPU_ON starts the others, with the CPU's number in x0.
+// Where the others start, by PSCI CPU_ON or from the word they poll: each finds its number by its MPIDR_EL1. One that
+// the board file does not list goes no further. The image is where it was linked for but for the MMU, so its constants
+// are as far away as when it is on.
 .globl tabula_secondary_entry
 tabula_secondary_entry:
     msr     daifset, #0b1111
     msr     spsel, #1
-    mov     x20, x0
-    bl      mmu_on
+    mrs     x1, mpidr_el1
+    ldr     x2, ={affinity}
+    and     x1, x1, x2
+    adrp    x2, {ids}
+    add     x2, x2, :lo12:{ids}
+    mov     x20, #0
+1:  ldr     x3, [x2, x20, lsl #3]
+    cmp     x3, x1
+    b.eq    2f
+    add     x20, x20, #1
+    cmp     x20, #{cpus}
+    b.lo    1b
+    wfe
+    b       tabula_secondary_entry
+2:  bl      mmu_on
     ldr     x0, =secondary_mapped
     br      x0
 

@@ -11,6 +11,6 @@ pub fn firmware_off() {
     match POWER_OFF {
         PowerOff::PsciSmc => psci::system_off(Conduit::Smc),
         PowerOff::PsciHvc => psci::system_off(Conduit::Hvc),
-        PowerOff::Port { .. } | PowerOff::Mmio { .. } => {}
+        PowerOff::Port { .. } | PowerOff::Mmio { .. } | PowerOff::Sleep => {}
     }
 }

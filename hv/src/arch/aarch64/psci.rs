@@ -11,7 +11,7 @@ use core::arch::asm;
 /// SYSTEM_OFF.
 pub(super) const SYSTEM_OFF: u64 = 0x8400_0008;
 /// CPU_ON, 64-bit.
-const CPU_ON: u64 = 0xc400_0003;
+pub(super) const CPU_ON: u64 = 0xc400_0003;
 
 /// CPU_OFF.
 const CPU_OFF: u64 = 0x8400_0002;
@@ -29,9 +29,9 @@ pub(super) enum Conduit {
     Hvc,
 }
 
-/// Starts the CPU with affinity `target` at physical address `entry`, with `context` in x0.
-pub(super) fn cpu_on(conduit: Conduit, target: u64, entry: u64, context: u64) -> i64 {
-    call(conduit, [CPU_ON, target, entry, context])
+/// Starts the CPU with affinity `target` at physical address `entry`; `function` is [`CPU_ON`] but in version 0.1.
+pub(super) fn cpu_on(conduit: Conduit, function: u64, target: u64, entry: u64) -> i64 {
+    call(conduit, [function, target, entry, 0])
 }
 
 /// Stops the calling CPU; returns where the firmware does not.

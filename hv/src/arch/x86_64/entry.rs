@@ -41,7 +41,7 @@ const CONSOLE_PORT: u16 = match CONSOLE.place {
 /// Where and what to write to switch off; port zero where it takes anything else.
 const POWER_PORT: (u16, u16) = match POWER_OFF {
     PowerOff::Port { port, width: Width::Half, value } => (port, value as u16),
-    PowerOff::Port { .. } | PowerOff::Mmio { .. } | PowerOff::PsciSmc | PowerOff::PsciHvc => (0, 0),
+    PowerOff::Port { .. } | PowerOff::Mmio { .. } | PowerOff::PsciSmc | PowerOff::PsciHvc | PowerOff::Sleep => (0, 0),
 };
 
 global_asm!(
@@ -59,10 +59,10 @@ global_asm!(
     boot_root = const BOOT.boot_root.address().get(),
     stack_top = const interrupts::STACK_TOP.get() as i64,
     console_port = const CONSOLE_PORT,
-    port_ready = const CONSOLE_PORT + CONSOLE.ready.offset,
+    port_ready = const CONSOLE_PORT + CONSOLE.ready.register.offset,
     port_tx = const CONSOLE_PORT + CONSOLE.tx.offset,
-    ready_mask = const CONSOLE.ready_mask & 0xff,
-    ready_value = const CONSOLE.ready_value & 0xff,
+    ready_mask = const CONSOLE.ready.mask & 0xff,
+    ready_value = const CONSOLE.ready.value & 0xff,
     power_port = const POWER_PORT.0,
     power_value = const POWER_PORT.1,
     mailbox = sym MAILBOX,

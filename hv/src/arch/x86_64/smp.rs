@@ -43,7 +43,12 @@ const NOT_SENT: i64 = -1;
 
 const LAPIC: Option<VirtAddr> = match ENABLE {
     EnableMethod::Sipi { lapic } => Some(lapic),
-    EnableMethod::PsciSmc | EnableMethod::PsciHvc | EnableMethod::None => None,
+    EnableMethod::PsciSmc
+    | EnableMethod::PsciHvc
+    | EnableMethod::Psci01Smc(_)
+    | EnableMethod::Psci01Hvc(_)
+    | EnableMethod::SpinTable
+    | EnableMethod::None => None,
 };
 const STARTUP: Option<Command> = Command::startup(BOOT.trampoline);
 const _: () = assert!(CPUS.len() == 1 || LAPIC.is_some(), "cpu.enable-method");
