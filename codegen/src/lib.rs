@@ -9,6 +9,7 @@ mod check;
 pub mod codes;
 pub mod diagnostic;
 pub mod guest_tree;
+pub mod import;
 pub mod keys;
 mod load;
 pub mod map;
