@@ -5,6 +5,8 @@ mod build;
 mod check;
 mod generate;
 mod expand;
+mod import;
+mod corpus;
 mod map;
 mod verify;
 mod explain;
@@ -72,6 +74,8 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Check(arguments) => check::execute(&context, &arguments),
         Command::Gen(arguments) => generate::execute(&context, &arguments),
         Command::Expand(arguments) => expand::execute(&context, &arguments),
+        Command::Import(arguments) => import::execute(&context, &arguments),
+        Command::Corpus(arguments) => corpus::execute(&context, &arguments),
         Command::Map(arguments) => map::execute(&context, &arguments),
         Command::Verify(arguments) => verify::execute(&context, &arguments),
         Command::Explain(arguments) => explain::execute(&arguments),

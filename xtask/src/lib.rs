@@ -19,6 +19,8 @@ pub mod symbols;
 pub mod emulator;
 pub mod audit;
 pub mod bench;
+pub mod import;
+pub mod corpus;
 pub mod suites;
 pub mod tidy;
 pub mod doctor;

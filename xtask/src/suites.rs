@@ -13,6 +13,7 @@ mod figures;
 mod guests;
 mod host;
 mod hostile;
+mod imports;
 mod moves;
 mod policies;
 mod self_tests;
@@ -82,6 +83,7 @@ pub const ALL: [Suite; 18] = [
     Suite { name: "boards", shows: "each board builds and its image verifies, in every flavour", run: boards::run },
     Suite { name: "corruption", shows: "verify refuses damaged images", run: corruption::run },
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },
+    Suite { name: "imports", shows: "device trees become boards that boot", run: imports::run },
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },
     Suite { name: "figures", shows: "instructions and operations stay within their budgets", run: figures::run },
     Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },

@@ -56,7 +56,7 @@ fn drivable(checker: &mut Checker, name: &str, key: &Written<DomainConsole>, con
 pub(super) fn vcpus(checker: &mut Checker, domains: &[Written<Domain>], irq: Option<&Irq>) {
     let limited = match irq {
         Some(Irq::GicV2 { .. }) => domains,
-        Some(Irq::GicV3 { .. } | Irq::Apic { .. }) | None => &[],
+        Some(Irq::GicV3 { .. } | Irq::Bcm2836 { .. } | Irq::Apic { .. }) | None => &[],
     };
     for domain in limited {
         let Domain { name, vcpus, .. } = &domain.value;

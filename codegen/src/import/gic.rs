@@ -25,7 +25,7 @@ const BCM2836: [&str; 1] = ["brcm,bcm2836-l1-intc"];
 
 /// CPU interface with GICC_DIR at 0x1000. Arm IHI 0048.
 const GICC_BYTES: u64 = 0x2000;
-/// A CPU interface in which each page may be repeated through 64 KiB.
+/// Linux takes a CPU interface of 128 KiB for one in which each page is repeated: `irq-gic.c`, `gic_check_eoimode`.
 const GICC_REPEATED_BYTES: u64 = 0x2_0000;
 
 /// What was found, ready to be written.
@@ -127,7 +127,7 @@ fn v2(tree: &Tree, node: NodeId, regions: &[Region], gic: &mut Gic) {
         _ => gic.class = IrqClass::GicV2Plain,
     }
     if gicc.bytes >= GICC_REPEATED_BYTES {
-        gic.keys.push(("gicc-alias", "\"probe\"".into(), "128 KiB: pages may be repeated through 64 KiB".into()));
+        gic.keys.push(("gicc-alias", "\"64k\"".into(), "128 KiB, so each page is repeated through 64 KiB".into()));
     }
     let frames = below(tree, node, "arm,gic-v2m-frame");
     gic.many("v2m", &frames, "arm,gic-v2m-frame");

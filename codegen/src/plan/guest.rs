@@ -174,7 +174,7 @@ impl Kind {
                 Kind::V2 { gicv: [page(0), page(second)] }
             }
             Irq::GicV3 { .. } => Kind::V3,
-            Irq::GicV2 { gicv: None, .. } | Irq::Apic { .. } => Kind::None,
+            Irq::GicV2 { gicv: None, .. } | Irq::Bcm2836 { .. } | Irq::Apic { .. } => Kind::None,
         }
     }
 

@@ -26,7 +26,7 @@ fn gicv2(pages: GicPages) -> Irq {
         gicv: Some(mmio(0xf906_0000, 0x2_0000)),
         pages,
         v2m: Vec::new(),
-        maintenance_intid: 25,
+        maintenance_intid: Some(25),
     }
 }
 
