@@ -20,6 +20,37 @@ pub fn page() -> String {
     out
 }
 
+/// The JSON schema of a board file: of each key its title, unit and default beside what its type says.
+pub fn schema() -> String {
+    let mut schema = schemars::schema_for!(crate::schema::File).to_value();
+    describe(&mut schema);
+    let text = serde_json::to_string_pretty(&schema);
+    text.expect("a schema is text, lists and tables") + "\n"
+}
+
+/// Takes a key's comment apart, wherever there is one.
+fn describe(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(table) => {
+            let doc = table.get("description").and_then(serde_json::Value::as_str).map(str::to_owned);
+            if let Some(doc) = doc.filter(|doc| doc.contains("unit: ")) {
+                let (meaning, facts) = split(&doc);
+                let (unit, default) = facts.split_once("; default: ").unwrap_or((&facts, "none"));
+                let title = meaning.split(". ").next().unwrap_or_default().trim_end_matches('.');
+                table.insert("title".into(), title.into());
+                table.insert("x-unit".into(), unit.trim_start_matches("unit: ").into());
+                table.insert("x-default".into(), default.into());
+                if let Ok(word) = serde_json::from_str::<serde_json::Value>(default) {
+                    table.insert("default".into(), word);
+                }
+            }
+            table.values_mut().for_each(describe);
+        }
+        serde_json::Value::Array(list) => list.iter_mut().for_each(describe),
+        _ => {}
+    }
+}
+
 fn section(out: &mut String, path: &str, shape: &Shape) {
     let (fields, listed) = match &shape.kind {
         Kind::Table(fields) => (fields, false),

@@ -2,7 +2,14 @@
 //!
 //! Shows a plan and adds nothing to it.
 
+pub mod address;
+pub mod diff;
+mod picture;
+pub mod rows;
 mod text;
+
+#[cfg(test)]
+mod tests;
 
 use paging::{PhysAddr, VirtAddr};
 use serde::Serialize;
@@ -10,6 +17,7 @@ use serde::Serialize;
 use crate::model::{Arch, DirectmapPolicy, Origin};
 use crate::plan::{Access, Flavour, Plan, RootKind};
 
+pub use picture::{html, svg};
 pub use text::text;
 
 use text::size;

@@ -46,8 +46,16 @@ pub enum Command {
     Map(Map),
     /// Compare a linked image with its plan.
     Verify(Verify),
-    /// Explain a diagnostic code.
+    /// Explain a diagnostic code, or an address of a board.
     Explain(Explain),
+    /// Say what changed between two boards.
+    Diff(Diff),
+    /// Write the smallest file of a new board.
+    New(New),
+    /// Print a job for each board.
+    Matrix(Matrix),
+    /// Print the board file's JSON schema.
+    Schema,
     /// List the boards.
     List(List),
     /// Show each tool: version, purpose, what is missing and how to get it.
@@ -192,8 +200,80 @@ pub struct Map {
     #[arg(long, visible_alias = "flavour", value_enum, default_value_t = Profile::Release)]
     pub profile: Profile,
     /// How to print it.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = MapFormat::Text)]
+    pub format: MapFormat,
+}
+
+/// How a map is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MapFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// Tables, for reviews.
+    Md,
+    /// A picture.
+    Svg,
+    /// The picture in a page that zooms.
+    Html,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The board as it was: name, file name or path.
+    #[arg(value_name = "OLD")]
+    pub old: String,
+    /// The board as it is.
+    #[arg(value_name = "NEW")]
+    pub new: String,
+    /// Which image.
+    #[arg(long, visible_alias = "flavour", value_enum, default_value_t = Profile::Release)]
+    pub profile: Profile,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
+    pub format: DiffFormat,
+}
+
+/// How a comparison is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people.
+    Text,
+    /// A table, for a review's comment.
+    Md,
+    /// For programs.
+    Json,
+}
+
+/// `matrix`.
+#[derive(Debug, Args)]
+pub struct Matrix {
+    /// Whose jobs.
+    #[arg(long, value_enum)]
+    pub format: MatrixFormat,
+}
+
+/// Systems that run jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MatrixFormat {
+    /// A strategy's matrix.
+    Github,
+    /// A child pipeline.
+    Gitlab,
+    /// A list.
+    Json,
+}
+
+/// `new`.
+#[derive(Debug, Args)]
+pub struct New {
+    /// The board's name.
+    pub name: String,
+    /// The board that it inherits from.
+    #[arg(long, value_name = "BOARD", default_value = "qemu-arm64")]
+    pub like: String,
 }
 
 /// `import`.
@@ -332,8 +412,15 @@ pub struct Verify {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The code, for example E0203.
-    pub code: String,
+    /// A code, for example E0203, or an address on a board, physical, virtual or a guest's.
+    #[arg(value_name = "CODE or ADDRESS")]
+    pub what: String,
+    /// The board, for an address.
+    #[arg(short, long, value_name = "BOARD")]
+    pub platform: Option<String>,
+    /// Which image.
+    #[arg(long, visible_alias = "flavour", value_enum, default_value_t = Profile::Release)]
+    pub profile: Profile,
 }
 
 /// `list`.

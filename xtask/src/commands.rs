@@ -10,6 +10,10 @@ mod corpus;
 mod map;
 mod verify;
 mod explain;
+mod diff;
+mod new;
+mod matrix;
+mod schema;
 mod list;
 mod doctor;
 mod tidy;
@@ -78,7 +82,11 @@ pub fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Corpus(arguments) => corpus::execute(&context, &arguments),
         Command::Map(arguments) => map::execute(&context, &arguments),
         Command::Verify(arguments) => verify::execute(&context, &arguments),
-        Command::Explain(arguments) => explain::execute(&arguments),
+        Command::Explain(arguments) => explain::execute(&context, &arguments),
+        Command::Diff(arguments) => diff::execute(&context, &arguments),
+        Command::New(arguments) => new::execute(&context, &arguments),
+        Command::Matrix(arguments) => matrix::execute(&context, &arguments),
+        Command::Schema => schema::execute(),
         Command::List(arguments) => list::execute(&context, &arguments),
         Command::Doctor(arguments) => doctor::execute(&context, &arguments),
         Command::Tidy => tidy::execute(&context),

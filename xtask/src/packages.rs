@@ -90,6 +90,15 @@ pub const MTOOLS: Tool = Tool {
     need: Need::Test,
 };
 
+/// Looks at the pages of maps.
+pub const CHROMIUM: Tool = Tool {
+    program: "chromium",
+    package: "chromium",
+    purpose: "looks at the pages of maps",
+    version: "--version",
+    need: Need::Test,
+};
+
 /// GRUB's BIOS modules; a folder, not a program.
 pub const GRUB_BIOS_PACKAGE: &str = "grub-pc-bin";
 
@@ -97,7 +106,7 @@ pub const GRUB_BIOS_PACKAGE: &str = "grub-pc-bin";
 pub const GRUB_BIOS_FOLDER: &str = "/usr/lib/grub/i386-pc";
 
 /// Everything `doctor` looks for besides compilers.
-pub const TOOLS: [Tool; 6] = [QEMU_ARM, QEMU_X86, LLD, GRUB, XORRISO, MTOOLS];
+pub const TOOLS: [Tool; 7] = [QEMU_ARM, QEMU_X86, LLD, GRUB, XORRISO, MTOOLS, CHROMIUM];
 
 /// Where the tool is, installing it if that is ours to do.
 pub fn ensure(host: &Host, tool: Tool) -> Result<PathBuf, Failure> {

@@ -15,6 +15,7 @@ mod host;
 mod hostile;
 mod imports;
 mod moves;
+mod pages;
 mod policies;
 mod self_tests;
 mod toolchains;
@@ -80,6 +81,7 @@ pub const ALL: [Suite; 18] = [
     Suite { name: "toolchains", shows: "each way to a bare-metal core, forced", run: toolchains::run },
     Suite { name: "command-line", shows: "exit codes and streams", run: command_line::run },
     Suite { name: "guests", shows: "where guests come from, and what is said when they do not", run: guests::run },
+    Suite { name: "pages", shows: "each board's page in a browser without a network", run: pages::run },
     Suite { name: "boards", shows: "each board builds and its image verifies, in every flavour", run: boards::run },
     Suite { name: "corruption", shows: "verify refuses damaged images", run: corruption::run },
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },

@@ -1,11 +1,28 @@
-//! `explain`: what a diagnostic code means, with a bad and a good example.
+//! `explain`: what a diagnostic code means, or what an address is.
+
+use codegen::schema::Size;
 
 use crate::boards::distance;
 use crate::cli::Explain;
+use crate::commands::Context;
 use crate::failure::Failure;
+use crate::planned::Planned;
 
-pub(crate) fn execute(arguments: &Explain) -> Result<(), Failure> {
-    let code = arguments.code.to_uppercase();
+pub(crate) fn execute(context: &Context, arguments: &Explain) -> Result<(), Failure> {
+    match (&arguments.platform, arguments.what.parse::<Size>()) {
+        (Some(board), Ok(address)) => {
+            let plan = Planned::new(&context.board(board)?, arguments.profile)?.plan;
+            print!("{}", codegen::map::address::explain(&plan, address.0));
+            Ok(())
+        }
+        (Some(_), Err(accepted)) => Err(Failure::Usage(format!("{:?} is no address: {accepted}", arguments.what))),
+        (None, Ok(_)) => Err(Failure::Usage("an address means something on a board: add --platform BOARD".into())),
+        (None, Err(_)) => code(&arguments.what),
+    }
+}
+
+fn code(word: &str) -> Result<(), Failure> {
+    let code = word.to_uppercase();
     if let Some(text) = codegen::explain(&code) {
         print!("{text}");
         return Ok(());

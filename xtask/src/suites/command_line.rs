@@ -6,7 +6,7 @@ use super::Bench;
 use crate::process;
 
 /// Arguments, the exit code they must end in, and a phrase that stderr (or stdout, when the code is 0) must hold.
-const CASES: [(&[&str], i32, &str); 9] = [
+const CASES: [(&[&str], i32, &str); 23] = [
     (&["list"], 0, "qemu-arm64"),
     (&["explain", "E0203"], 0, "Instead of:"),
     (&["explain", "E9999"], 2, "there is no code E9999"),
@@ -16,6 +16,20 @@ const CASES: [(&[&str], i32, &str); 9] = [
     (&["expand", "-p", "qemu-arm64-gicv2"], 0, "gic-v2"),
     (&["map", "-p", "qemu-arm64", "--format", "json"], 0, "{"),
     (&["run", "-p", "qemu-arm64", "--print-command"], 0, "qemu-system-aarch64"),
+    (&["explain", "0x4020_0000", "-p", "qemu-arm64"], 0, "physical: text"),
+    (&["explain", "0x4020_0000"], 2, "add --platform"),
+    (&["map", "-p", "qemu-arm64", "--format", "svg"], 0, "<svg"),
+    (&["map", "-p", "qemu-arm64", "--format", "html"], 0, "<!doctype html>"),
+    (&["map", "-p", "qemu-arm64", "--format", "md"], 0, "# Memory map of qemu-arm64"),
+    (&["diff", "qemu-arm64", "qemu-arm64"], 0, "0 differ"),
+    (&["diff", "qemu-arm64", "qemu-arm64-gicv2", "--format", "md"], 0, "| space | range | change |"),
+    (&["matrix", "--format", "github"], 0, "{\"include\":["),
+    (&["matrix", "--format", "gitlab"], 0, "zcu102:"),
+    (&["schema"], 0, "x-unit"),
+    (&["new", "zcu102"], 2, "is there already"),
+    (&["import", "Cargo.toml"], 1, "not a device tree"),
+    (&["import", "--qemu", "virt,virtualization=on", "--name", "virt"], 0, "kind = \"pl011\""),
+    (&["import", "--qemu", "sbsa-ref", "--name", "sbsa"], 1, "TODO(irq)"),
 ];
 
 pub(super) fn run(bench: &mut Bench<'_>) {
