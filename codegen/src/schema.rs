@@ -34,7 +34,8 @@ pub struct File {
     /// unit: 1; default: none
     #[schemars(required)]
     pub schema: Option<Written<u64>>,
-    /// File to inherit from, relative to this one; it may not inherit in turn. Tables under a `[header]` merge key by key,
+    /// File to inherit from, relative to this one, a board's or a part that boards share ("soc/zynqmp.toml"); it may not inherit
+    /// in turn. Tables under a `[header]` merge key by key,
     /// unless their `kind` differs: then the new table replaces the old. Entries of `[[lists]]` merge by `name`, lists
     /// whose entries have none are replaced, like every other value.
     ///

@@ -72,7 +72,21 @@ pub fn resolve_one(project: &Project, from: &Path, word: &str) -> Result<BoardFi
     if word.contains('/') || (word.ends_with(".toml") && from.join(word).exists()) {
         return Ok(by_path(project, from, word, stem));
     }
+    if let Some(path) = search(&search_path(), stem) {
+        return Ok(BoardFile { name: stem.to_owned(), path, place: Place::Elsewhere });
+    }
     Err(unknown(stem, &boards))
+}
+
+/// Folders beside `platforms/` in which names are looked for: `TABULA_PLATFORMS`, separated as `PATH` is.
+fn search_path() -> Vec<PathBuf> {
+    let variable = std::env::var_os("TABULA_PLATFORMS").unwrap_or_default();
+    std::env::split_paths(&variable).filter(|folder| !folder.as_os_str().is_empty()).collect()
+}
+
+/// The first folder that has the board.
+fn search(folders: &[PathBuf], stem: &str) -> Option<PathBuf> {
+    folders.iter().map(|folder| folder.join(format!("{stem}.toml"))).find(|path| path.is_file())
 }
 
 fn ours(name: &str) -> BoardFile {
@@ -122,7 +136,7 @@ pub fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, distance, resolve, resolve_one};
+    use super::{Place, distance, resolve, resolve_one, search};
     use crate::project::Project;
 
     #[test]
@@ -142,6 +156,14 @@ mod tests {
             assert_eq!(board.place, Place::Ours);
             assert_eq!(board.path.to_str(), Some("platforms/qemu-arm64.toml"));
         }
+    }
+
+    #[test]
+    fn names_are_looked_for_along_the_search_path() {
+        let project = Project::enter().expect("tests run inside the project");
+        let folders = ["tests/reject", "tests/accept"].map(|folder| project.root().join(folder));
+        assert_eq!(search(&folders, "tiny"), Some(project.root().join("tests/accept/tiny.toml")));
+        assert_eq!(search(&folders, "no-such-board"), None);
     }
 
     #[test]

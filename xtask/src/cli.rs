@@ -103,7 +103,7 @@ pub enum Profile {
 /// One board or several.
 #[derive(Debug, Args)]
 pub struct Boards {
-    /// A board: name, file name, path, or `all`; may be repeated.
+    /// A board: name (in platforms/, then in the folders of TABULA_PLATFORMS), file name, path, or `all`; may be repeated.
     #[arg(short, long = "platform", value_name = "BOARD", required = true)]
     pub platform: Vec<String>,
 }

@@ -7,6 +7,7 @@ mod audits;
 mod boards;
 mod boots;
 mod command_line;
+mod corpus;
 mod corruption;
 mod faults;
 mod figures;
@@ -85,6 +86,7 @@ pub const ALL: &[Suite] = &[
     Suite { name: "boards", shows: "each board builds and its image verifies, in every flavour", run: boards::run },
     Suite { name: "corruption", shows: "verify refuses damaged images", run: corruption::run },
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },
+    Suite { name: "corpus", shows: "every device tree of Debian's arm64 kernel imports", run: corpus::run },
     Suite { name: "imports", shows: "device trees become boards that boot", run: imports::run },
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },
     Suite { name: "figures", shows: "instructions and operations stay within their budgets", run: figures::run },

@@ -1,5 +1,7 @@
 //! `check`: everything that can be wrong with a board file, without compiling anything.
 
+use std::time::Instant;
+
 use codegen::diagnostic::{Colour, Diagnostics};
 use codegen::plan::{Flavour, Plan};
 
@@ -11,16 +13,26 @@ use crate::failure::Failure;
 pub(crate) fn execute(context: &Context, arguments: &Check) -> Result<(), Failure> {
     let mut refused = 0_usize;
     let mut documents = Vec::new();
+    let began = Instant::now();
+    let mut checked = 0_usize;
     for board in context.boards(&arguments.boards.words())? {
         let outcome = check(&board);
         refused += usize::from(outcome.is_err());
+        checked += 1;
         match arguments.format {
             Format::Text => print_text(&board, &outcome),
             Format::Json => documents.push(json(&board, &outcome)?),
         }
     }
-    if arguments.format == Format::Json {
-        println!("{:#}", serde_json::Value::Array(documents));
+    match arguments.format {
+        Format::Json => println!("{:#}", serde_json::Value::Array(documents)),
+        Format::Text => {
+            let good = checked - refused;
+            eprintln!(
+                "{checked} board files checked in {} ms: {good} ok, {refused} refused",
+                began.elapsed().as_millis()
+            );
+        }
     }
     match refused {
         0 => Ok(()),
@@ -54,9 +66,12 @@ fn print_text(board: &BoardFile, outcome: &Outcome) {
 /// What was looked at: an empty check is not a good one.
 fn inspected(plan: &Plan) -> String {
     let (physical, regions) = (plan.physical.len(), plan.regions.len());
+    let (devices, ranges) = (plan.board.devices.len(), physical + regions);
+    let pairs = ranges * ranges.saturating_sub(1) / 2;
     let pages: u64 = plan.mappings.iter().map(|mapping| mapping.frames.frames).sum();
     format!(
-        "{} banks, {} CPUs, {} domains; {physical} physical and {regions} virtual ranges, {pages} mapped pages, {} tables compared",
+        "{} banks, {} CPUs, {devices} devices, {} domains; {physical} physical and {regions} virtual ranges, {pairs} pairs, \
+         {pages} mapped pages, {} tables compared",
         plan.board.memory.banks.len(),
         plan.board.cpus.cores.len(),
         plan.domains.len(),
