@@ -15,6 +15,10 @@ const SGI_BASE: u64 = 0x1_0000;
 /// Bytes between the pages of a GICv2's CPU interface where each is repeated through 64 KiB.
 const ALIASED: u64 = 0x1_0000;
 
+/// The maintenance interrupt of most chips: enabled where there is no virtual interface to raise it, it stays silent. Arm
+/// Base System Architecture (DEN 0094), "PPI assignments".
+const NO_MAINTENANCE: u32 = 25;
+
 /// The name of the range, in every report.
 const NAME: &str = "interrupt controller";
 
@@ -37,7 +41,7 @@ fn frames(board: &Board) -> Vec<Frame> {
             let distributor = (0..GICV3_GICD_PAGES).map(|number| at(gicd, number * PAGE_BYTES));
             distributor.chain(redistributors(board).into_iter().flatten()).collect()
         }
-        Irq::Apic { .. } => Vec::new(),
+        Irq::Bcm2836 { .. } | Irq::Apic { .. } => Vec::new(),
     }
 }
 
@@ -55,6 +59,7 @@ fn redistributors(board: &Board) -> Vec<[Frame; 2]> {
 pub(super) fn wanted(board: &Board) -> (u64, Origin) {
     let from = match &board.irq {
         Irq::GicV2 { gicd, .. } | Irq::GicV3 { gicd, .. } => gicd.from,
+        Irq::Bcm2836 { local } => local.from,
         Irq::Apic { lapic, .. } => lapic.from,
     };
     ((frames(board).len() as u64 * PAGE_BYTES).next_multiple_of(BLOCK_BYTES), from)
@@ -67,7 +72,7 @@ pub(super) fn place(board: &Board, range: AddressRange) -> Interrupts {
             distributor: range.base,
             cpu_interface: page(range.base, 1),
             control: gich.as_ref().map(|_| page(range.base, 3)),
-            maintenance_intid: *maintenance_intid,
+            maintenance_intid: maintenance_intid.unwrap_or(NO_MAINTENANCE),
         },
         Irq::GicV3 { maintenance_intid, .. } => Interrupts::GicV3 {
             distributor: range.base,
@@ -75,6 +80,7 @@ pub(super) fn place(board: &Board, range: AddressRange) -> Interrupts {
             count: redistributors(board).len(),
             maintenance_intid: *maintenance_intid,
         },
+        Irq::Bcm2836 { .. } => Interrupts::None,
         Irq::Apic { .. } => Interrupts::Apic,
     }
 }

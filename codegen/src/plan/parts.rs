@@ -259,6 +259,8 @@ pub enum Interrupts {
     },
     /// Local APIC and I/O APICs.
     Apic,
+    /// A controller that is not driven: no guests.
+    None,
 }
 
 /// Where the parts of the loaded domain's area lie.

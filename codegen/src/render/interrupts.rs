@@ -46,6 +46,7 @@ fn controller(interrupts: &Interrupts) -> TokenStream {
             })
         }
         Interrupts::Apic => quote!(types::Interrupts::Apic),
+        Interrupts::None => quote!(types::Interrupts::None),
     }
 }
 

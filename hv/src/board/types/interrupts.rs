@@ -31,6 +31,8 @@ pub enum Interrupts {
     },
     /// Local APIC and I/O APICs.
     Apic,
+    /// A controller that is not driven: no guests.
+    None,
 }
 
 /// The processors' timers.

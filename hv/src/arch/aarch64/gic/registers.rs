@@ -17,25 +17,27 @@ pub(super) struct Window(VirtAddr);
 /// The distributor.
 pub(super) const DISTRIBUTOR: Window = Window(match INTERRUPTS {
     Interrupts::GicV2 { distributor, .. } | Interrupts::GicV3 { distributor, .. } => distributor,
-    Interrupts::Apic => VirtAddr::new(0),
+    Interrupts::Apic | Interrupts::None => VirtAddr::new(0),
 });
 
 /// The CPU interface of a GICv2.
 pub(super) const CPU_INTERFACE: Window = Window(match INTERRUPTS {
     Interrupts::GicV2 { cpu_interface, .. } => cpu_interface,
-    Interrupts::GicV3 { .. } | Interrupts::Apic => VirtAddr::new(0),
+    Interrupts::GicV3 { .. } | Interrupts::Apic | Interrupts::None => VirtAddr::new(0),
 });
 
 /// The virtual interface control of a GICv2.
 pub(super) const CONTROL: Window = Window(match INTERRUPTS {
     Interrupts::GicV2 { control: Some(control), .. } => control,
-    Interrupts::GicV2 { control: None, .. } | Interrupts::GicV3 { .. } | Interrupts::Apic => VirtAddr::new(0),
+    Interrupts::GicV2 { control: None, .. } | Interrupts::GicV3 { .. } | Interrupts::Apic | Interrupts::None => {
+        VirtAddr::new(0)
+    }
 });
 
 /// Redistributors of a GICv3: the first, and how many.
 const REDISTRIBUTORS: (VirtAddr, usize) = match INTERRUPTS {
     Interrupts::GicV3 { redistributors, count, .. } => (redistributors, count),
-    Interrupts::GicV2 { .. } | Interrupts::Apic => (VirtAddr::new(0), 0),
+    Interrupts::GicV2 { .. } | Interrupts::Apic | Interrupts::None => (VirtAddr::new(0), 0),
 };
 
 /// The two pages of one redistributor.
