@@ -21,7 +21,8 @@ const SHIPPED_CPUS: u32 = 2;
 
 /// The board whose operations are measured. Its image holds what it measures with, so it has larger extents.
 pub(super) fn measured(project: &Project, base: &str, policy: &str) -> Result<BoardFile, Failure> {
-    let own = "image = { text = \"96 KiB\", rodata = \"32 KiB\", data = \"64 KiB\" }\n\
+    let own = "image = { text = \"192 KiB\", rodata = \"64 KiB\", data = \"64 KiB\" }\n\
+               image-debug = { data = \"512 KiB\" }\n\
                mapcache = { slots-per-cpu = 64, retention = \"lazy\" }\n";
     write(project, base, policy, "measured", MEASURED_CPUS, own)
 }
