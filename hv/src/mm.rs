@@ -14,6 +14,7 @@ pub mod this_cpu;
 pub mod mapcache;
 pub mod here;
 pub mod space;
+pub mod ration;
 pub mod boot_alloc;
 pub mod frames;
 pub mod buddy;

@@ -23,6 +23,12 @@ mod watched;
 #[cfg(any(not(bare), debug_assertions))]
 pub(crate) use watched::{WATCHER, Watcher};
 
+#[cfg(any(not(bare), feature = "self-test"))]
+pub(crate) use crate::mm::ration::Limited as Ration;
+/// How frames are rationed: tests want some refused.
+#[cfg(not(any(not(bare), feature = "self-test")))]
+pub(crate) use crate::mm::ration::Unlimited as Ration;
+
 use crate::cpu::CpuIndex;
 use crate::domain::Domains;
 use crate::mm::pmap::Pmap;

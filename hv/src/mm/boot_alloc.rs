@@ -12,6 +12,8 @@ use paging::{Frame, FrameRange};
 
 use crate::board;
 use crate::mm::frames::Order;
+use crate::mm::ration::Ration as _;
+use crate::purpose::Ration;
 
 /// Free ranges at most: banks, and one more for each range with an owner, and for frame 0.
 pub const RANGES: usize = board::RAM.len() + board::PHYS_REGIONS.len() + 1;
@@ -25,6 +27,7 @@ pub struct TooManyRanges;
 pub struct BootAllocator {
     free: ArrayVec<FrameRange, RANGES>,
     handed_out: u64,
+    pub(crate) ration: Ration,
 }
 
 impl BootAllocator {
@@ -45,7 +48,7 @@ impl BootAllocator {
             Self::cut(&mut free, taken)?;
         }
         sort(&mut free);
-        Ok(Self { free, handed_out: 0 })
+        Ok(Self { free, handed_out: 0, ration: Ration::at_boot() })
     }
 
     /// Removes `taken` from every range.
@@ -69,6 +72,7 @@ impl BootAllocator {
 
     /// A frame that was free. Takes from 2 MiB blocks that are broken already, then from the end of the highest range.
     pub fn allocate(&mut self) -> Option<Frame> {
+        self.ration.take()?;
         const BLOCK: u64 = Order::BLOCK.frames();
         let broken_start = |range: &FrameRange| !range.first.number().is_multiple_of(BLOCK);
         let broken_end = |range: &FrameRange| !range.end().number().is_multiple_of(BLOCK);
@@ -82,6 +86,7 @@ impl BootAllocator {
     /// A frame out of `within`, a node's own memory. Where a free range is made of whole largest blocks its tail is
     /// taken, otherwise its head: that end is broken already.
     pub fn allocate_within(&mut self, within: FrameRange) -> Option<Frame> {
+        self.ration.take()?;
         const LARGEST: u64 = Order::MAX.frames();
         let at = self.free.iter().position(|range| within.contains_range(*range))?;
         let range = self.free[at];

@@ -31,7 +31,9 @@ use paging::Frame;
 use crate::machine::Machine;
 use crate::mm::frames::{Block, BlockState, FrameRecord, FrameState, Frames, Node, Order, Owner, Use, Zone};
 use crate::mm::here::{Here, Reach};
+use crate::mm::ration::Ration as _;
 use crate::mm::space::{Space, SpaceError};
+use crate::purpose::Ration;
 
 /// Nodes at most.
 pub const NODES: usize = 64;
@@ -122,11 +124,10 @@ pub struct DomainHeap {
     spare: Option<Block>,
     nesting: Nesting,
     quarantine: Option<Frame>,
+    /// Of tables and chunks together.
+    pub(crate) ration: Ration,
     #[cfg(test)]
     pub(crate) tables_left: Option<u64>,
-    /// Of tables and domains' chunks together.
-    #[cfg(test)]
-    pub(crate) allocations_left: Option<u64>,
 }
 
 /// Whether the heap is in the middle of something: tables are lent and taken back then, too.
@@ -165,8 +166,7 @@ impl DomainHeap {
         owner: Owner,
         near: Node,
     ) -> Result<Frame, AllocError> {
-        #[cfg(test)]
-        self.count_down_all().ok_or(AllocError::OutOfFrames)?;
+        self.ration.take().ok_or(AllocError::OutOfFrames)?;
         self.allocate_in(here, Zone::Domain, order, owner, near)
     }
 
@@ -180,6 +180,7 @@ impl DomainHeap {
         order: Order,
         near: Node,
     ) -> Result<Frame, AllocError> {
+        self.ration.take().ok_or(AllocError::OutOfFrames)?;
         self.allocate_in(here, Zone::Heap, order, Owner::HYPERVISOR, near)
     }
 

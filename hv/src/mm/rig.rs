@@ -85,6 +85,25 @@ pub(crate) fn boot(
     boot_in(here, Space::new(root), banks, reserved, choice)
 }
 
+/// The same, where no more than `frames` frames are handed out.
+pub(crate) fn boot_rationed(
+    here: &mut Here<'_, impl Machine, impl Reach>,
+    root: Frame,
+    banks: &[Bank],
+    reserved: &[FrameRange],
+    choice: Choice,
+    frames: u64,
+) -> Result<System, FeedError> {
+    let mut allocator = allocator(banks, reserved);
+    allocator.ration.limit(frames);
+    boot_from(here, allocator, Space::new(root), banks, choice)
+}
+
+fn allocator(banks: &[Bank], reserved: &[FrameRange]) -> BootAllocator {
+    let ram = banks.iter().map(|bank| bank.frames);
+    BootAllocator::new(ram, reserved.iter().copied()).expect("few ranges")
+}
+
 /// The same, for a space that was made for these cores.
 pub(crate) fn boot_in(
     here: &mut Here<'_, impl Machine, impl Reach>,
@@ -93,8 +112,16 @@ pub(crate) fn boot_in(
     reserved: &[FrameRange],
     choice: Choice,
 ) -> Result<System, FeedError> {
-    let ram = banks.iter().map(|bank| bank.frames);
-    let mut frames = BootAllocator::new(ram, reserved.iter().copied()).expect("few ranges");
+    boot_from(here, allocator(banks, reserved), space, banks, choice)
+}
+
+fn boot_from(
+    here: &mut Here<'_, impl Machine, impl Reach>,
+    mut frames: BootAllocator,
+    space: Space,
+    banks: &[Bank],
+    choice: Choice,
+) -> Result<System, FeedError> {
     let mut tables = BootTables::new(&mut frames);
     let mut space = space;
     space.make_root_entries(here, &mut tables, VirtAddr::new(BASE), Level::L0.entry_bytes())?;

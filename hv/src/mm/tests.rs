@@ -3,6 +3,7 @@
 mod pmap;
 mod world;
 mod whole;
+mod refused;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

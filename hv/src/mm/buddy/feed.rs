@@ -69,10 +69,9 @@ impl DomainHeap {
             spare: None,
             nesting: Nesting::Outermost,
             quarantine: None,
+            ration: boot.ration,
             #[cfg(test)]
             tables_left: None,
-            #[cfg(test)]
-            allocations_left: None,
         };
         let ranges = boot.drain();
         heap.feed_seed(here, seed, &ranges)?;

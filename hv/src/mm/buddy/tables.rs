@@ -9,21 +9,13 @@ use super::{DomainHeap, Nesting};
 use crate::machine::Machine;
 use crate::mm::frames::{Block, BlockState, FrameRecord, FrameState, Node, Order, Split, Zone};
 use crate::mm::here::{Here, Reach};
+use crate::mm::ration::Ration as _;
 use crate::mm::space::{Occupancy, Tables};
 
 /// Tables are not of any node in particular.
 const ANY: Node = Node(0);
 
 impl DomainHeap {
-    /// Counts an allocation of any kind; `None` for the one that a test wants refused, and all later ones.
-    #[cfg(test)]
-    pub(super) fn count_down_all(&mut self) -> Option<()> {
-        if let Some(left) = &mut self.allocations_left {
-            *left = left.checked_sub(1)?;
-        }
-        Some(())
-    }
-
     /// The record of a table that this heap lent.
     fn table_record<'m, M: Machine>(
         &self,
@@ -60,8 +52,9 @@ impl DomainHeap {
 
 impl Tables for DomainHeap {
     fn allocate(&mut self, here: &mut Here<'_, impl Machine, impl Reach>) -> Option<Frame> {
+        self.ration.take()?;
         #[cfg(test)]
-        self.count_down_all().and_then(|()| self.count_down())?;
+        self.count_down()?;
         if self.nesting == Nesting::Outermost {
             self.hold_back(here, Order::FRAME.frames(), ANY).ok()?;
         }

@@ -230,7 +230,7 @@ fn an_area_that_cannot_be_made_leaves_nothing_behind_whichever_frame_is_missing(
         let baseline = system.domain.counts();
         let mut failures = 0;
         loop {
-            system.domain.allocations_left = Some(failures);
+            system.domain.ration.limit(failures);
             let made = rig.cpus[0].idle(|here| DomainArea::new(here, &mut system.domain, ID, layout::<El2>()));
             let Ok((closed, mut area)) = made else {
                 assert_eq!(system.domain.counts(), baseline);
@@ -239,7 +239,7 @@ fn an_area_that_cannot_be_made_leaves_nothing_behind_whichever_frame_is_missing(
             };
             let made: Vec<_> =
                 (0..3).map(|_| rig.cpus[0].idle(|here| area.add_vcpu(here, &mut system.domain, ROOT))).collect();
-            system.domain.allocations_left = None;
+            system.domain.ration.lift();
             let vcpus = made.iter().flatten().count() as u32;
             assert_eq!(area.vcpus(), vcpus);
             for page in VcpuPage::ALL {

@@ -19,9 +19,9 @@ fn every_frame_fails<F: HostFormat, G: NestedFormat>(seed: u64, retention: Reten
         let plan = DomainPlan { memory, images: &images, ..plan::<F>(retention, &[]) };
         let before = state(system);
         loop {
-            system.domain.allocations_left = Some(missing);
+            system.domain.ration.limit(missing);
             let made = make::<F, G>(&rig.cpus[missing as usize % 2], system, &plan);
-            system.domain.allocations_left = None;
+            system.domain.ration.lift();
             match made {
                 Ok((built, _)) => {
                     destroy(&rig.cpus[0], system, built);

@@ -192,10 +192,10 @@ fn frames_that_run_out_leave_translations_as_they_were_whichever_is_missing() {
             let before = bench.tables.tables();
             let mut missing = 0;
             loop {
-                bench.stores.heap.allocations_left = Some(missing);
+                bench.stores.heap.ration.limit(missing);
                 // Far away: a table on each level.
                 let mapped = bench.map(1 << 30, frames(2, BLOCK + 2));
-                bench.stores.heap.allocations_left = None;
+                bench.stores.heap.ration.lift();
                 if mapped.is_ok() {
                     break;
                 }
