@@ -7,6 +7,8 @@ mod row;
 mod bench;
 mod job;
 mod request;
+mod memory;
+mod fabricated;
 mod probe;
 mod live;
 mod run;

@@ -153,8 +153,9 @@ pub mod stack {
 
 /// Nothing to look at.
 pub mod probe {
-    use paging::{Frame, VirtAddr};
+    use paging::{Frame, Ipa, VirtAddr};
 
+    use crate::mm::guest_walk::El1;
     use crate::self_test::Sight;
 
     /// Nothing is translated.
@@ -170,6 +171,14 @@ pub mod probe {
     /// The model board's.
     pub fn root() -> Frame {
         crate::board::BOOT.boot_root
+    }
+
+    /// None but the first.
+    pub type OtherGuestFormat = super::GuestFormat;
+
+    /// As AArch64 has them.
+    pub fn four_levels(root: Ipa) -> El1 {
+        El1 { tcr: 16 | 16 << 16 | 0b10 << 30 | 0b101 << 32, ttbr0: root.get(), ttbr1: root.get() }
     }
 
     /// A test that gets here has failed.

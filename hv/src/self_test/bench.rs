@@ -73,11 +73,22 @@ impl Bench {
         if cpu == CpuIndex::BOOT {
             return Ok(job.run(values, &Server::itself()));
         }
-        match request::ask(cpu, job, values)? {
+        self.begin(cpu, job, values);
+        self.end(cpu)
+    }
+
+    /// Has another CPU begin a job.
+    pub(super) fn begin(&self, cpu: CpuIndex, job: Job, values: Values) {
+        request::begin(cpu, job, values);
+    }
+
+    /// Waits for the job that a CPU has begun.
+    pub(super) fn end(&self, cpu: CpuIndex) -> Result<u64, Failure> {
+        match request::end(cpu)? {
             Answer::Value(value) => Ok(value),
             Answer::Panicked => {
                 request::last_words(cpu, |words| say!("cpu {cpu} panicked: {words}"));
-                Err(Failure::new(format_args!("cpu {cpu} panicked over {job:?}, as the line above says")))
+                Err(Failure::new(format_args!("cpu {cpu} panicked, as the line above says")))
             }
         }
     }

@@ -45,6 +45,26 @@ pub(super) enum Job {
     HoldWord,
     /// Goes on with what was held.
     Release,
+    /// The word at an address, or [`NOWHERE`].
+    Load,
+    /// The same, until the next request; then whether it can be loaded still, 1 or 0.
+    HoldUsed,
+    /// Reads and writes pages (address, pages) until the next request; then how often that failed.
+    Use,
+    /// Reads a page until the next request; then how often that failed.
+    Read,
+    /// Allocates and frees heap pages (seed, steps); then 0, or 1 where that failed.
+    Churn,
+    /// Leaves a value on the stack, in frames that return.
+    LeaveOnStack,
+    /// How many runs of a value the unused stack holds.
+    FindOnStack,
+    /// Wipes the unused stack.
+    WipeStack,
+    /// Leaves the machine; answers before.
+    Leave,
+    /// Switches to another domain with a page mapped; panics.
+    SwitchHolding,
     /// Tries to bring the fixmap up a second time; panics.
     ReopenFixmap,
     /// Gives a valid entry another frame, from the first value to the second; panics.
@@ -54,7 +74,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 26] = [
         Self::WhoAmI,
         Self::Root,
         Self::Probe,
@@ -68,6 +88,16 @@ impl Job {
         Self::HoldBlock,
         Self::HoldWord,
         Self::Release,
+        Self::Load,
+        Self::HoldUsed,
+        Self::Use,
+        Self::Read,
+        Self::Churn,
+        Self::LeaveOnStack,
+        Self::FindOnStack,
+        Self::WipeStack,
+        Self::Leave,
+        Self::SwitchHolding,
         Self::ReopenFixmap,
         Self::ChangeValidEntry,
         Self::ReuseEntry,
@@ -102,11 +132,30 @@ impl Job {
             Self::HoldBlock => rows::windows::hold_block(Frame::new(first), server),
             Self::HoldWord => rows::stacks::hold_word(first, server),
             Self::Release => panic!("nothing is held that could be released"),
+            Self::Load => this::probe::load(VirtAddr::new(first)).unwrap_or(NOWHERE),
+            Self::HoldUsed => hold_used(VirtAddr::new(first), server),
+            Self::Use => rows::sizes::use_pages(VirtAddr::new(first), second, server),
+            Self::Read => rows::sizes::read_page(VirtAddr::new(first), server),
+            Self::Churn => u64::from(rows::heap::churn(first, second).is_err()),
+            Self::LeaveOnStack => rows::stacks::leave(first),
+            Self::FindOnStack => rows::stacks::find(first),
+            Self::WipeStack => {
+                this::stack::wipe();
+                0
+            }
+            Self::Leave => server.leave(),
+            Self::SwitchHolding => rows::mapcache::switch_holding(Frame::new(first)),
             Self::ReopenFixmap => rows::pmap::reopen(),
             Self::ChangeValidEntry => rows::checker::change(values),
             Self::ReuseEntry => rows::checker::reuse(values),
         }
     }
+}
+
+/// An address that this CPU has used: what it holds, then whether it can be used still.
+fn hold_used(at: VirtAddr, server: &Server) -> u64 {
+    server.hold(this::probe::load(at).unwrap_or(NOWHERE));
+    u64::from(this::probe::load(at).is_some())
 }
 
 fn first_readable(base: VirtAddr, bytes: u64) -> u64 {

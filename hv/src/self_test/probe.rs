@@ -98,6 +98,11 @@ impl Probe {
         }
     }
 
+    /// Whether it is a page at all.
+    pub(super) fn is_page(self) -> bool {
+        matches!(self, Self::Page { .. })
+    }
+
     /// Whether it is a page of `frame`.
     pub(super) fn shows(self, wanted: Frame) -> bool {
         matches!(self, Self::Page { frame, .. } if frame == wanted)

@@ -14,7 +14,7 @@ use crate::board::CPUS;
 use crate::cpu::CpuIndex;
 use crate::self_test::job::{Job, Values};
 use crate::self_test::row::{Failure, Text};
-use crate::sync;
+use crate::{smp, sync};
 
 /// Looks at an answer before a CPU counts as dead.
 const PATIENCE_ITERATIONS: u32 = 400_000_000;
@@ -101,10 +101,29 @@ impl Server {
 
     /// Answers, and waits with everything that the job holds until it is told to go on.
     pub(super) fn hold(&self, answer: u64) {
-        let mailbox = self.mailbox.expect("only another CPU is asked to hold something");
+        self.hold_while(answer, || ());
+    }
+
+    /// The same, and works meanwhile.
+    pub(super) fn hold_while(&self, answer: u64, mut work: impl FnMut()) {
+        let mailbox = self.mailbox();
         mailbox.answer(answer);
+        while !mailbox.is(State::Asked) {
+            work();
+            sync::wait();
+        }
         let (job, _) = mailbox.wait();
         assert!(job == Job::Release, "what is held is released before the next job");
+    }
+
+    /// Answers, and leaves the machine.
+    pub(super) fn leave(&self) -> ! {
+        self.mailbox().answer(0);
+        smp::leave()
+    }
+
+    fn mailbox(&self) -> &'static Mailbox {
+        self.mailbox.expect("only another CPU is asked for this")
     }
 }
 
@@ -133,8 +152,18 @@ pub(super) enum Answer {
 
 /// Has `cpu`, another one, do a job, and waits for it.
 pub(super) fn ask(cpu: CpuIndex, job: Job, values: Values) -> Result<Answer, Failure> {
+    begin(cpu, job, values);
+    end(cpu)
+}
+
+/// Has `cpu`, another one, begin a job.
+pub(super) fn begin(cpu: CpuIndex, job: Job, values: Values) {
+    MAILBOXES[cpu.get()].ask(job, values);
+}
+
+/// Waits for what was begun.
+pub(super) fn end(cpu: CpuIndex) -> Result<Answer, Failure> {
     let mailbox = &MAILBOXES[cpu.get()];
-    mailbox.ask(job, values);
     for _ in 0..PATIENCE_ITERATIONS {
         if mailbox.is(State::Answered) {
             mailbox.set(State::Idle);
@@ -144,9 +173,9 @@ pub(super) fn ask(cpu: CpuIndex, job: Job, values: Values) -> Result<Answer, Fai
             mailbox.set(State::Idle);
             return Ok(Answer::Panicked);
         }
-        this::cpu::relax();
+        sync::wait();
     }
-    Err(Failure::new(format_args!("cpu {cpu} does not answer {job:?}")))
+    Err(Failure::new(format_args!("cpu {cpu} does not answer")))
 }
 
 /// Calls `read` with what the last panic of a CPU said.

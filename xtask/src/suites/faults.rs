@@ -5,7 +5,7 @@
 
 mod aarch64;
 mod owner;
-mod patch;
+pub(super) mod patch;
 mod x86_64;
 
 use std::time::Duration;

@@ -9,9 +9,10 @@ use core::arch::{asm, global_asm};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{PAR_EL1, Readable, TTBR0_EL2};
-use paging::{Frame, PhysAddr, VirtAddr};
+use paging::{Frame, Ipa, PhysAddr, VirtAddr};
 
 use crate::board::PRIVATE;
+use crate::mm::guest_walk::El1;
 use crate::self_test::Sight;
 
 global_asm!(include_str!("probe.s"));
@@ -54,6 +55,15 @@ pub fn restart(then: extern "C" fn() -> !) -> ! {
     // SAFETY: `then` is all that runs on this CPU from now on; nobody else has a pointer into its stack, since requests
     // between CPUs are values.
     unsafe { asm!("mov sp, {top}", "br {then}", top = in(reg) top, then = in(reg) then, options(noreturn)) }
+}
+
+/// The other format of guests' tables that the machine has: none but stage 2.
+pub type OtherGuestFormat = super::GuestFormat;
+
+/// What a guest's registers hold whose tables of four levels begin at `root`, for both ranges of addresses: TCR_EL1.T0SZ
+/// and T1SZ 16, TG1 0b10 (4 KiB), IPS 0b101 (48 bits). Arm ARM, TCR_EL1.
+pub fn four_levels(root: Ipa) -> El1 {
+    El1 { tcr: 16 | 16 << 16 | 0b10 << 30 | 0b101 << 32, ttbr0: root.get(), ttbr1: root.get() }
 }
 
 /// Stage 1 of the hypervisor, as a read. Arm ARM, "AT S1E2R".

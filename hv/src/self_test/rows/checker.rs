@@ -13,11 +13,13 @@ use crate::self_test::job::{Job, Values};
 use crate::self_test::row::{Late, Outcome, Row, ensure};
 
 pub(super) const ROWS: &[Row<Late>] = &[
-    Row { name: "t6: the checker follows every live entry", test: follows_all },
-    Row { name: "t6: another address in a valid entry stops its cpu", test: stops_change },
-    Row { name: "t6: an entry that is used again before its flush stops its cpu", test: stops_reuse },
-    Row { name: "t6: an entry that is flushed in between may be used again", test: allows_reuse },
+    Row::new("t6: another address in a valid entry stops its cpu", stops_change),
+    Row::new("t6: an entry that is used again before its flush stops its cpu", stops_reuse),
+    Row::new("t6: an entry that is flushed in between may be used again", allows_reuse),
 ];
+
+/// After all others: what they wrote was followed, too.
+pub(super) const LAST: &[Row<Late>] = &[Row::new("t6: the checker follows every live entry", follows_all)];
 
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
 

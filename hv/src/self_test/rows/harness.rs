@@ -12,9 +12,9 @@ use crate::self_test::probe::Probe;
 use crate::self_test::row::{Late, Outcome, Row, ensure};
 
 pub(super) const ROWS: &[Row<Late>] = &[
-    Row { name: "harness: every cpu answers for itself", test: every_cpu_answers },
-    Row { name: "harness: a probe tells code, constants and variables apart", test: a_probe_tells_apart },
-    Row { name: "harness: a load reads what is there and survives what is not", test: a_load_reads },
+    Row::new("harness: every cpu answers for itself", every_cpu_answers),
+    Row::new("harness: a probe tells code, constants and variables apart", a_probe_tells_apart),
+    Row::new("harness: a load reads what is there and survives what is not", a_load_reads),
 ];
 
 fn every_cpu_answers(bench: &mut Bench) -> Outcome {

@@ -15,14 +15,14 @@ use crate::self_test::row::{Early, Late, Outcome, Row, control, ensure};
 use crate::{console, mm};
 
 pub(super) const EARLY: &[Row<Early>] = &[
-    Row { name: "p6: boot stays below the slots of pmap", test: high_water },
-    Row { name: "p6: pmap refuses one more page than it has slots", test: slot_limit },
-    Row { name: "p6: a page in pmap is seen while it is mapped", test: seen_while_mapped },
+    Row::new("p6: boot stays below the slots of pmap", high_water),
+    Row::new("p6: pmap refuses one more page than it has slots", slot_limit),
+    Row::new("p6: a page in pmap is seen while it is mapped", seen_while_mapped),
 ];
 
 pub(super) const ROWS: &[Row<Late>] = &[
-    Row { name: "p6: every slot of pmap is empty at hand-over", test: empty_at_hand_over },
-    Row { name: "p6: pmap cannot be brought up again", test: not_again },
+    Row::new("p6: every slot of pmap is empty at hand-over", empty_at_hand_over),
+    Row::new("p6: pmap cannot be brought up again", not_again),
 ];
 
 const SLOTS: usize = PMAP.slots as usize;

@@ -9,8 +9,8 @@ use crate::self_test::live::Tables;
 use crate::self_test::row::{Late, Outcome, Row, control, ensure};
 
 pub(super) const ROWS: &[Row<Late>] = &[
-    Row { name: "p13: each cpu has loaded a root of its own", test: own_roots },
-    Row { name: "p13: roots differ in the private entry and in no other", test: one_entry_differs },
+    Row::new("p13: each cpu has loaded a root of its own", own_roots),
+    Row::new("p13: roots differ in the private entry and in no other", one_entry_differs),
 ];
 
 fn own_roots(bench: &mut Bench) -> Outcome {

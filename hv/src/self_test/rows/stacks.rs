@@ -1,5 +1,6 @@
 //! Stacks: the same address on every CPU, another frame behind each, and no way to another's.
 
+use core::hint::black_box;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use paging::{FrameRange, PAGE_BYTES, VirtAddr};
@@ -13,9 +14,10 @@ use crate::self_test::request::Server;
 use crate::self_test::row::{Late, Outcome, Row, control, ensure};
 
 pub(super) const ROWS: &[Row<Late>] = &[
-    Row { name: "stacks: one address shows another frame on each cpu", test: own_frames },
-    Row { name: "stacks: no root leads to another cpu's stack", test: not_reachable },
-    Row { name: "stacks: a word on one cpu's stack is not read on another", test: not_read },
+    Row::new("stacks: one address shows another frame on each cpu", own_frames),
+    Row::new("stacks: no root leads to another cpu's stack", not_reachable),
+    Row::new("stacks: a word on one cpu's stack is not read on another", not_read),
+    Row::new("stacks: what returned frames leave is gone after a wipe", wiped),
 ];
 
 fn frames(cpu: CpuIndex) -> FrameRange {
@@ -68,4 +70,44 @@ pub(in crate::self_test) fn hold_word(value: u64, server: &Server) -> u64 {
     server.hold(at.get());
     let seen = this::probe::load(at).unwrap_or(0);
     if word.load(Ordering::Relaxed) == seen { seen } else { 0 }
+}
+
+fn wiped(bench: &mut Bench) -> Outcome {
+    let cpu = bench.other()?;
+    let runs = |bench: &Bench| bench.ask(cpu, Job::FindOnStack, [CANARY, 0]);
+    bench.ask(cpu, Job::LeaveOnStack, [CANARY, 0])?;
+    let left = runs(bench)?;
+    bench.ask(cpu, Job::WipeStack, [0; 2])?;
+    let after = runs(bench)?;
+    control!(left > 0, "cpu {cpu} leaves nothing on its stack");
+    ensure!(after == 0, "cpu {cpu} finds {after} runs of the canary after a wipe, {left} before");
+    Ok(())
+}
+
+/// Words in a row that are a canary, and not a copy of one that a search makes.
+const RUN_WORDS: u64 = 8;
+
+/// Fills a frame with `value`, and returns from it: one that lies deeper than any frame in use during a wipe.
+#[inline(never)]
+pub(in crate::self_test) fn leave(value: u64) -> u64 {
+    let above = black_box([0_u64; 128]);
+    above[0] ^ leave_below(value)
+}
+
+#[inline(never)]
+fn leave_below(value: u64) -> u64 {
+    black_box([value; 256])[1]
+}
+
+/// How many runs of `value` lie below this frame.
+#[inline(never)]
+pub(in crate::self_test) fn find(value: u64) -> u64 {
+    let here = 0_u64;
+    let end = black_box(&raw const here) as u64;
+    let (mut runs, mut length) = (0, 0);
+    for at in (PRIVATE.stack.get()..end).step_by(size_of::<u64>()) {
+        length = if this::probe::load(VirtAddr::new(at)) == Some(value) { length + 1 } else { 0 };
+        runs += u64::from(length == RUN_WORDS);
+    }
+    runs
 }

@@ -14,13 +14,13 @@ use crate::self_test::bench::Bench;
 use crate::self_test::job::Job;
 use crate::self_test::probe::{self, Probe};
 use crate::self_test::request::Server;
-use crate::self_test::row::{Failure, Late, Outcome, Row, control, ensure};
+use crate::self_test::row::{Failure, Late, Outcome, Row, When, control, ensure};
 
 pub(super) const ROWS: &[Row<Late>] = &[
-    Row { name: "p14: a page that the boot cpu maps is seen on no other", test: boot_maps_page },
-    Row { name: "p14: a page that another cpu maps is seen on no other", test: other_maps_page },
-    Row { name: "p14: a block that the boot cpu maps is seen on no other", test: boot_maps_block },
-    Row { name: "p14: a block that another cpu maps is seen on no other", test: other_maps_block },
+    Row::when(When::Sparse, "p14: a page that the boot cpu maps is seen on no other", boot_maps_page),
+    Row::when(When::Sparse, "p14: a page that another cpu maps is seen on no other", other_maps_page),
+    Row::when(When::Sparse, "p14: a block that the boot cpu maps is seen on no other", boot_maps_block),
+    Row::when(When::Sparse, "p14: a block that another cpu maps is seen on no other", other_maps_block),
 ];
 
 /// A private window.

@@ -36,30 +36,44 @@ impl Place {
 
 /// Makes `built` start from a copy of its image with `code` in it; where that code is.
 pub(super) fn apply(built: &mut Built, place: Place, code: &[u8]) -> Result<VirtAddr, Failure> {
-    let plan = &built.planned.plan;
-    let read = |name: &str| {
-        let path = built.folder.join(name);
-        std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))
-    };
-    let elf = read(names::ELF)?;
+    let elf = read(built, names::ELF)?;
     let function = function(&elf, place)?;
     if code.len() as u64 > function.bytes {
         let text = format!("{} bytes of code for a function of {} at {place:?}", code.len(), function.bytes);
         return Err(Failure::Mismatch(text));
     }
+    write(built, &elf, function.first, code)?;
+    Ok(VirtAddr::new(function.first))
+}
+
+/// Makes `built` start from a copy of its image in which a variable of 8 bytes has another value.
+pub(in crate::suites) fn set_word(built: &mut Built, variable: &str, value: u64) -> Result<(), Failure> {
+    let elf = read(built, names::ELF)?;
+    let found = symbols::find(&elf, |name| name.contains(variable))?.filter(|found| found.bytes == 8);
+    let found = found.ok_or_else(|| Failure::Mismatch(format!("the image has no {variable} of 8 bytes")))?;
+    write(built, &elf, found.first, &value.to_le_bytes())
+}
+
+fn read(built: &Built, name: &str) -> Result<Vec<u8>, Failure> {
+    let path = built.folder.join(name);
+    std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))
+}
+
+/// Writes bytes at a linked address, into a copy that `built` starts from.
+fn write(built: &mut Built, elf: &[u8], at: u64, bytes: &[u8]) -> Result<(), Failure> {
+    let plan = &built.planned.plan;
     let whole = match plan.board.arch {
         Arch::Aarch64 => names::FLAT,
         Arch::X86_64 => names::ELF,
     };
-    let mut image = read(whole)?;
-    let offset = offset(plan, &elf, function.first)
-        .filter(|offset| offset + code.len() <= image.len())
-        .ok_or_else(|| Failure::Mismatch(format!("the image does not hold {:#x}", function.first)))?;
-    image[offset..offset + code.len()].copy_from_slice(code);
+    let mut image = read(built, whole)?;
+    let offset = offset(plan, elf, at)
+        .filter(|offset| offset + bytes.len() <= image.len())
+        .ok_or_else(|| Failure::Mismatch(format!("the image does not hold {at:#x}")))?;
+    image[offset..offset + bytes.len()].copy_from_slice(bytes);
     built.manifest.image.file = format!("faulty-{whole}");
     let path = built.image();
-    std::fs::write(&path, image).map_err(|error| Failure::file("write", &path, &error))?;
-    Ok(VirtAddr::new(function.first))
+    std::fs::write(&path, image).map_err(|error| Failure::file("write", &path, &error))
 }
 
 fn function(elf: &[u8], place: Place) -> Result<Function, Failure> {
@@ -83,7 +97,8 @@ fn offset(plan: &Plan, elf: &[u8], at: u64) -> Option<usize> {
         Arch::Aarch64 => at - text.link.get(),
         Arch::X86_64 => {
             let image = LinkedImage::parse(elf).ok()?;
-            let segment = image.segments.iter().find(|segment| segment.link == text.link.get())?;
+            let holds = |first: u64, bytes: u64| at.checked_sub(first).is_some_and(|offset| offset < bytes);
+            let segment = image.segments.iter().find(|segment| holds(segment.link, segment.file_bytes))?;
             segment.file_offset + (at - segment.link)
         }
     };
