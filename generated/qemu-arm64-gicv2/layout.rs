@@ -12,11 +12,11 @@ pub const PLATFORM: types::Platform = types::Platform {
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x4020_0000),
     load_from: types::Origin::BaseLine(69),
-    footprint_bytes: 0x6_6000,
+    footprint_bytes: 0x6_a000,
     entry_el: 2,
     entry_el_from: types::Origin::BaseLine(70),
-    turn_on_root: paging::Frame::new(0x4_0238),
-    boot_root: paging::Frame::new(0x4_0230),
+    turn_on_root: paging::Frame::new(0x4_023c),
+    boot_root: paging::Frame::new(0x4_0234),
     trampoline: paging::Frame::new(0x0),
 };
 /// The image, section by section.
@@ -33,22 +33,22 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "rodata",
         base: paging::PhysAddr::new(0x4022_8000),
         link: paging::VirtAddr::new(0x0a00_0022_8000),
-        bytes: 0x8000,
+        bytes: 0xc000,
         access: types::Access::Read,
         from: types::Origin::BaseLine(73),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x4023_0000),
-        link: paging::VirtAddr::new(0x0a00_0023_0000),
+        base: paging::PhysAddr::new(0x4023_4000),
+        link: paging::VirtAddr::new(0x0a00_0023_4000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x4023_d000),
-        link: paging::VirtAddr::new(0x0a00_0023_d000),
+        base: paging::PhysAddr::new(0x4024_1000),
+        link: paging::VirtAddr::new(0x0a00_0024_1000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(73),
@@ -80,28 +80,28 @@ pub static REGIONS: [types::Region; 42] = [
     types::Region {
         name: "rodata",
         base: paging::VirtAddr::new(0x0a00_0022_8000),
-        bytes: 0x8000,
+        bytes: 0xc000,
         access: types::Access::Read,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0x0a00_0023_0000),
+        base: paging::VirtAddr::new(0x0a00_0023_4000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_0023_d000),
+        base: paging::VirtAddr::new(0x0a00_0024_1000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::BaseLine(73),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_0024_5000),
-        bytes: 0x1b_b000,
+        base: paging::VirtAddr::new(0x0a00_0024_9000),
+        bytes: 0x1b_7000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -398,42 +398,42 @@ pub static PHYS_REGIONS: [types::PhysRegion; 16] = [
     types::PhysRegion {
         name: "rodata",
         base: paging::PhysAddr::new(0x4022_8000),
-        bytes: 0x8000,
+        bytes: 0xc000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x4023_0000),
+        base: paging::PhysAddr::new(0x4023_4000),
         bytes: 0xd000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x4023_d000),
+        base: paging::PhysAddr::new(0x4024_1000),
         bytes: 0x8000,
         from: types::Origin::BaseLine(73),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x4024_5000),
+        base: paging::PhysAddr::new(0x4024_9000),
         bytes: 0x1_0000,
         from: types::Origin::BaseLine(74),
     },
     types::PhysRegion {
         name: "scratch",
-        base: paging::PhysAddr::new(0x4025_5000),
+        base: paging::PhysAddr::new(0x4025_9000),
         bytes: 0x4000,
         from: types::Origin::BaseLine(78),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x4025_9000),
+        base: paging::PhysAddr::new(0x4025_d000),
         bytes: 0xc000,
         from: types::Origin::BaseLine(27),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x4026_5000),
+        base: paging::PhysAddr::new(0x4026_9000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
@@ -485,20 +485,12 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x4_0230),
-        private_l1: paging::Frame::new(0x4_0235),
-        private_l2: paging::Frame::new(0x4_0236),
-        private_l3: paging::Frame::new(0x4_0237),
-        stack: paging::Frame::new(0x4_0245),
-        scratch: paging::Frame::new(0x4_0255),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x4_0259),
-        private_l1: paging::Frame::new(0x4_025a),
-        private_l2: paging::Frame::new(0x4_025b),
-        private_l3: paging::Frame::new(0x4_025c),
+        root: paging::Frame::new(0x4_0234),
+        private_l1: paging::Frame::new(0x4_0239),
+        private_l2: paging::Frame::new(0x4_023a),
+        private_l3: paging::Frame::new(0x4_023b),
         stack: paging::Frame::new(0x4_0249),
-        scratch: paging::Frame::new(0x4_0256),
+        scratch: paging::Frame::new(0x4_0259),
     },
     types::CpuFrames {
         root: paging::Frame::new(0x4_025d),
@@ -506,7 +498,7 @@ pub static CPU_FRAMES: [types::CpuFrames; 4] = [
         private_l2: paging::Frame::new(0x4_025f),
         private_l3: paging::Frame::new(0x4_0260),
         stack: paging::Frame::new(0x4_024d),
-        scratch: paging::Frame::new(0x4_0257),
+        scratch: paging::Frame::new(0x4_025a),
     },
     types::CpuFrames {
         root: paging::Frame::new(0x4_0261),
@@ -514,7 +506,15 @@ pub static CPU_FRAMES: [types::CpuFrames; 4] = [
         private_l2: paging::Frame::new(0x4_0263),
         private_l3: paging::Frame::new(0x4_0264),
         stack: paging::Frame::new(0x4_0251),
-        scratch: paging::Frame::new(0x4_0258),
+        scratch: paging::Frame::new(0x4_025b),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x4_0265),
+        private_l1: paging::Frame::new(0x4_0266),
+        private_l2: paging::Frame::new(0x4_0267),
+        private_l3: paging::Frame::new(0x4_0268),
+        stack: paging::Frame::new(0x4_0255),
+        scratch: paging::Frame::new(0x4_025c),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -644,7 +644,7 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x4_0265),
+    frame: paging::Frame::new(0x4_0269),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
 /// The interrupt controller, and where its registers are mapped.

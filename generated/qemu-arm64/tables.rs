@@ -8,10 +8,6 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x4_0230),
-    Frame::new(0x4_0231),
-    Frame::new(0x4_0232),
-    Frame::new(0x4_0233),
     Frame::new(0x4_0234),
     Frame::new(0x4_0235),
     Frame::new(0x4_0236),
@@ -21,6 +17,10 @@ pub const FRAMES: [Frame; TABLES] = [
     Frame::new(0x4_023a),
     Frame::new(0x4_023b),
     Frame::new(0x4_023c),
+    Frame::new(0x4_023d),
+    Frame::new(0x4_023e),
+    Frame::new(0x4_023f),
+    Frame::new(0x4_0240),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -99,10 +99,10 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][45] = El2::leaf(Level::L3, Frame::new(0x4_022d), CONSTANTS);
     tables[3][46] = El2::leaf(Level::L3, Frame::new(0x4_022e), CONSTANTS);
     tables[3][47] = El2::leaf(Level::L3, Frame::new(0x4_022f), CONSTANTS);
-    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x4_0230), DATA);
-    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x4_0231), DATA);
-    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x4_0232), DATA);
-    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x4_0233), DATA);
+    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x4_0230), CONSTANTS);
+    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x4_0231), CONSTANTS);
+    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x4_0232), CONSTANTS);
+    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x4_0233), CONSTANTS);
     tables[3][52] = El2::leaf(Level::L3, Frame::new(0x4_0234), DATA);
     tables[3][53] = El2::leaf(Level::L3, Frame::new(0x4_0235), DATA);
     tables[3][54] = El2::leaf(Level::L3, Frame::new(0x4_0236), DATA);
@@ -120,18 +120,22 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][66] = El2::leaf(Level::L3, Frame::new(0x4_0242), DATA);
     tables[3][67] = El2::leaf(Level::L3, Frame::new(0x4_0243), DATA);
     tables[3][68] = El2::leaf(Level::L3, Frame::new(0x4_0244), DATA);
+    tables[3][69] = El2::leaf(Level::L3, Frame::new(0x4_0245), DATA);
+    tables[3][70] = El2::leaf(Level::L3, Frame::new(0x4_0246), DATA);
+    tables[3][71] = El2::leaf(Level::L3, Frame::new(0x4_0247), DATA);
+    tables[3][72] = El2::leaf(Level::L3, Frame::new(0x4_0248), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0x9000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_0265), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_0269), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_0245), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_0246), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_0247), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0248), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_0236), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_0237), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_0230), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_0255), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_0249), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_024a), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_024b), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_024c), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_023a), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_023b), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_0234), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_0259), DATA);
     tables[8][0] = El2::table(FRAMES[12]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x8000), DEVICE);

@@ -12,11 +12,11 @@ pub const PLATFORM: types::Platform = types::Platform {
 pub const BOOT: types::Boot = types::Boot {
     load: paging::PhysAddr::new(0x0020_0000),
     load_from: types::Origin::Line(71),
-    footprint_bytes: 0x6_6000,
+    footprint_bytes: 0x6_a000,
     entry_el: 2,
     entry_el_from: types::Origin::Line(72),
-    turn_on_root: paging::Frame::new(0x238),
-    boot_root: paging::Frame::new(0x230),
+    turn_on_root: paging::Frame::new(0x23c),
+    boot_root: paging::Frame::new(0x234),
     trampoline: paging::Frame::new(0x0),
 };
 /// The image, section by section.
@@ -33,22 +33,22 @@ pub static SECTIONS: [types::Section; 4] = [
         name: "rodata",
         base: paging::PhysAddr::new(0x0022_8000),
         link: paging::VirtAddr::new(0x0a00_0022_8000),
-        bytes: 0x8000,
+        bytes: 0xc000,
         access: types::Access::Read,
         from: types::Origin::Line(75),
     },
     types::Section {
         name: "tables",
-        base: paging::PhysAddr::new(0x0023_0000),
-        link: paging::VirtAddr::new(0x0a00_0023_0000),
+        base: paging::PhysAddr::new(0x0023_4000),
+        link: paging::VirtAddr::new(0x0a00_0023_4000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Section {
         name: "data",
-        base: paging::PhysAddr::new(0x0023_d000),
-        link: paging::VirtAddr::new(0x0a00_0023_d000),
+        base: paging::PhysAddr::new(0x0024_1000),
+        link: paging::VirtAddr::new(0x0a00_0024_1000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(75),
@@ -80,28 +80,28 @@ pub static REGIONS: [types::Region; 42] = [
     types::Region {
         name: "rodata",
         base: paging::VirtAddr::new(0x0a00_0022_8000),
-        bytes: 0x8000,
+        bytes: 0xc000,
         access: types::Access::Read,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "tables",
-        base: paging::VirtAddr::new(0x0a00_0023_0000),
+        base: paging::VirtAddr::new(0x0a00_0023_4000),
         bytes: 0xd000,
         access: types::Access::ReadWrite,
         from: types::Origin::Default,
     },
     types::Region {
         name: "data",
-        base: paging::VirtAddr::new(0x0a00_0023_d000),
+        base: paging::VirtAddr::new(0x0a00_0024_1000),
         bytes: 0x8000,
         access: types::Access::ReadWrite,
         from: types::Origin::Line(75),
     },
     types::Region {
         name: "guard above image",
-        base: paging::VirtAddr::new(0x0a00_0024_5000),
-        bytes: 0x1b_b000,
+        base: paging::VirtAddr::new(0x0a00_0024_9000),
+        bytes: 0x1b_7000,
         access: types::Access::Guard,
         from: types::Origin::Default,
     },
@@ -362,42 +362,42 @@ pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
     types::PhysRegion {
         name: "rodata",
         base: paging::PhysAddr::new(0x0022_8000),
-        bytes: 0x8000,
+        bytes: 0xc000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "tables",
-        base: paging::PhysAddr::new(0x0023_0000),
+        base: paging::PhysAddr::new(0x0023_4000),
         bytes: 0xd000,
         from: types::Origin::Default,
     },
     types::PhysRegion {
         name: "data",
-        base: paging::PhysAddr::new(0x0023_d000),
+        base: paging::PhysAddr::new(0x0024_1000),
         bytes: 0x8000,
         from: types::Origin::Line(75),
     },
     types::PhysRegion {
         name: "stacks",
-        base: paging::PhysAddr::new(0x0024_5000),
+        base: paging::PhysAddr::new(0x0024_9000),
         bytes: 0x1_0000,
         from: types::Origin::Line(76),
     },
     types::PhysRegion {
         name: "scratch",
-        base: paging::PhysAddr::new(0x0025_5000),
+        base: paging::PhysAddr::new(0x0025_9000),
         bytes: 0x4000,
         from: types::Origin::Line(80),
     },
     types::PhysRegion {
         name: "secondary tables",
-        base: paging::PhysAddr::new(0x0025_9000),
+        base: paging::PhysAddr::new(0x0025_d000),
         bytes: 0xc000,
         from: types::Origin::Line(26),
     },
     types::PhysRegion {
         name: "manifest",
-        base: paging::PhysAddr::new(0x0026_5000),
+        base: paging::PhysAddr::new(0x0026_9000),
         bytes: 0x1000,
         from: types::Origin::Default,
     },
@@ -479,20 +479,12 @@ pub static CPUS: [types::Cpu; 4] = [
 /// What each processor owns, in the same order.
 pub static CPU_FRAMES: [types::CpuFrames; 4] = [
     types::CpuFrames {
-        root: paging::Frame::new(0x230),
-        private_l1: paging::Frame::new(0x235),
-        private_l2: paging::Frame::new(0x236),
-        private_l3: paging::Frame::new(0x237),
-        stack: paging::Frame::new(0x245),
-        scratch: paging::Frame::new(0x255),
-    },
-    types::CpuFrames {
-        root: paging::Frame::new(0x259),
-        private_l1: paging::Frame::new(0x25a),
-        private_l2: paging::Frame::new(0x25b),
-        private_l3: paging::Frame::new(0x25c),
+        root: paging::Frame::new(0x234),
+        private_l1: paging::Frame::new(0x239),
+        private_l2: paging::Frame::new(0x23a),
+        private_l3: paging::Frame::new(0x23b),
         stack: paging::Frame::new(0x249),
-        scratch: paging::Frame::new(0x256),
+        scratch: paging::Frame::new(0x259),
     },
     types::CpuFrames {
         root: paging::Frame::new(0x25d),
@@ -500,7 +492,7 @@ pub static CPU_FRAMES: [types::CpuFrames; 4] = [
         private_l2: paging::Frame::new(0x25f),
         private_l3: paging::Frame::new(0x260),
         stack: paging::Frame::new(0x24d),
-        scratch: paging::Frame::new(0x257),
+        scratch: paging::Frame::new(0x25a),
     },
     types::CpuFrames {
         root: paging::Frame::new(0x261),
@@ -508,7 +500,15 @@ pub static CPU_FRAMES: [types::CpuFrames; 4] = [
         private_l2: paging::Frame::new(0x263),
         private_l3: paging::Frame::new(0x264),
         stack: paging::Frame::new(0x251),
-        scratch: paging::Frame::new(0x258),
+        scratch: paging::Frame::new(0x25b),
+    },
+    types::CpuFrames {
+        root: paging::Frame::new(0x265),
+        private_l1: paging::Frame::new(0x266),
+        private_l2: paging::Frame::new(0x267),
+        private_l3: paging::Frame::new(0x268),
+        stack: paging::Frame::new(0x255),
+        scratch: paging::Frame::new(0x25c),
     },
 ];
 /// Pages mapped for good, then slots that are free at run time.
@@ -646,7 +646,7 @@ pub const POWER_OFF: types::PowerOff = types::PowerOff::PsciSmc;
 pub const ENABLE: types::EnableMethod = types::EnableMethod::PsciSmc;
 /// The page with each blob's length and sum.
 pub const MANIFEST: types::Manifest = types::Manifest {
-    frame: paging::Frame::new(0x265),
+    frame: paging::Frame::new(0x269),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
 /// The interrupt controller, and where its registers are mapped.

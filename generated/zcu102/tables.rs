@@ -8,10 +8,6 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x230),
-    Frame::new(0x231),
-    Frame::new(0x232),
-    Frame::new(0x233),
     Frame::new(0x234),
     Frame::new(0x235),
     Frame::new(0x236),
@@ -21,6 +17,10 @@ pub const FRAMES: [Frame; TABLES] = [
     Frame::new(0x23a),
     Frame::new(0x23b),
     Frame::new(0x23c),
+    Frame::new(0x23d),
+    Frame::new(0x23e),
+    Frame::new(0x23f),
+    Frame::new(0x240),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -99,10 +99,10 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][45] = El2::leaf(Level::L3, Frame::new(0x22d), CONSTANTS);
     tables[3][46] = El2::leaf(Level::L3, Frame::new(0x22e), CONSTANTS);
     tables[3][47] = El2::leaf(Level::L3, Frame::new(0x22f), CONSTANTS);
-    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x230), DATA);
-    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x231), DATA);
-    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x232), DATA);
-    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x233), DATA);
+    tables[3][48] = El2::leaf(Level::L3, Frame::new(0x230), CONSTANTS);
+    tables[3][49] = El2::leaf(Level::L3, Frame::new(0x231), CONSTANTS);
+    tables[3][50] = El2::leaf(Level::L3, Frame::new(0x232), CONSTANTS);
+    tables[3][51] = El2::leaf(Level::L3, Frame::new(0x233), CONSTANTS);
     tables[3][52] = El2::leaf(Level::L3, Frame::new(0x234), DATA);
     tables[3][53] = El2::leaf(Level::L3, Frame::new(0x235), DATA);
     tables[3][54] = El2::leaf(Level::L3, Frame::new(0x236), DATA);
@@ -120,18 +120,22 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][66] = El2::leaf(Level::L3, Frame::new(0x242), DATA);
     tables[3][67] = El2::leaf(Level::L3, Frame::new(0x243), DATA);
     tables[3][68] = El2::leaf(Level::L3, Frame::new(0x244), DATA);
+    tables[3][69] = El2::leaf(Level::L3, Frame::new(0x245), DATA);
+    tables[3][70] = El2::leaf(Level::L3, Frame::new(0x246), DATA);
+    tables[3][71] = El2::leaf(Level::L3, Frame::new(0x247), DATA);
+    tables[3][72] = El2::leaf(Level::L3, Frame::new(0x248), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0xf_f000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x265), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x269), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x245), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x246), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x247), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x248), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x236), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x237), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x230), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x255), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x249), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x24a), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x24b), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x24c), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x23a), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x23b), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x234), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x259), DATA);
     tables[8][0] = El2::table(FRAMES[12]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0xf_9010), DEVICE);

@@ -128,8 +128,21 @@ fn send(registers: Registers, byte: u8) {
 /// Polls until the flag holds, or long enough.
 #[inline(always)]
 fn wait(registers: Registers, flag: Flag) {
+    if !holds(registers, flag) {
+        keep_polling(registers, flag);
+    }
+}
+
+#[inline(always)]
+fn holds(registers: Registers, flag: Flag) -> bool {
+    flag.holds(registers.read(flag.register.offset, flag.register.width))
+}
+
+#[cold]
+#[inline(never)]
+fn keep_polling(registers: Registers, flag: Flag) {
     for _ in 0..READY_ITERATIONS {
-        if flag.holds(registers.read(flag.register.offset, flag.register.width)) {
+        if holds(registers, flag) {
             break;
         }
     }

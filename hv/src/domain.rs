@@ -30,6 +30,7 @@ pub mod hypercall;
 pub(crate) mod rig;
 pub mod inbox;
 pub mod output;
+pub mod here;
 mod spaces;
 
 pub use manifest::ManifestError;
@@ -128,13 +129,14 @@ fn make(domain: &'static Domain, manifest: &Manifest) -> Result<(), DomainError>
     {
         return Err(DomainError::Manifest(ManifestError::Sum { blob: &BLOBS[blob] }));
     }
+    here::start(domain);
     let ticks = this::cpu::ticks() - before;
     let Domain { name, ipa, tables_limit_frames, .. } = domain;
     say!("domain {name}: {ipa} is {memory}, {tables} of {tables_limit_frames} tables, made in {ticks} ticks");
     Ok(())
 }
 
-/// Parts of a domain's address space: its memory, the pages of its virtual CPU interface, its devices'.
+/// Parts of a domain's address space: its memory, the pages of its virtual CPU interface, its devices', its window's.
 const PARTS: usize = 16;
 
 fn parts(domain: &Domain, memory: FrameRange) -> ArrayVec<Part, PARTS> {
@@ -148,7 +150,8 @@ fn parts(domain: &Domain, memory: FrameRange) -> ArrayVec<Part, PARTS> {
     let devices = domain.map.passed.iter().flat_map(|device| device.registers);
     let devices = devices.map(|frames| (Ipa::new(frames.first.address().get()), *frames));
     let registers = interface.into_iter().flatten().chain(devices).map(|(at, frames)| Part::Device { at, frames });
-    core::iter::once(Part::Planned { at: domain.ipa, frames: memory }).chain(registers).collect()
+    let window = here::window(domain).into_iter().map(|(at, pages)| Part::Heap { at, pages });
+    core::iter::once(Part::Planned { at: domain.ipa, frames: memory }).chain(registers).chain(window).collect()
 }
 
 fn id(domain: &Domain) -> DomainId {
@@ -179,6 +182,7 @@ pub fn ended(domain: &'static Domain, end: End) -> ! {
     this::guest::left(domain);
     this::stack::wipe();
     loaded::unload();
+    here::end(domain);
     let Destroyed { free, lost } = spaces::destroy(domain);
     say!("domain {}: destroyed, {lost} frames lost, {free} free", domain.name);
     next()

@@ -8,19 +8,19 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x4_02e0),
-    Frame::new(0x4_02e1),
-    Frame::new(0x4_02e2),
-    Frame::new(0x4_02e3),
-    Frame::new(0x4_02e4),
-    Frame::new(0x4_02e5),
-    Frame::new(0x4_02e6),
-    Frame::new(0x4_02e7),
-    Frame::new(0x4_02e8),
-    Frame::new(0x4_02e9),
-    Frame::new(0x4_02ea),
-    Frame::new(0x4_02eb),
-    Frame::new(0x4_02ec),
+    Frame::new(0x4_0300),
+    Frame::new(0x4_0301),
+    Frame::new(0x4_0302),
+    Frame::new(0x4_0303),
+    Frame::new(0x4_0304),
+    Frame::new(0x4_0305),
+    Frame::new(0x4_0306),
+    Frame::new(0x4_0307),
+    Frame::new(0x4_0308),
+    Frame::new(0x4_0309),
+    Frame::new(0x4_030a),
+    Frame::new(0x4_030b),
+    Frame::new(0x4_030c),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -275,38 +275,38 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][221] = El2::leaf(Level::L3, Frame::new(0x4_02dd), CONSTANTS);
     tables[3][222] = El2::leaf(Level::L3, Frame::new(0x4_02de), CONSTANTS);
     tables[3][223] = El2::leaf(Level::L3, Frame::new(0x4_02df), CONSTANTS);
-    tables[3][224] = El2::leaf(Level::L3, Frame::new(0x4_02e0), DATA);
-    tables[3][225] = El2::leaf(Level::L3, Frame::new(0x4_02e1), DATA);
-    tables[3][226] = El2::leaf(Level::L3, Frame::new(0x4_02e2), DATA);
-    tables[3][227] = El2::leaf(Level::L3, Frame::new(0x4_02e3), DATA);
-    tables[3][228] = El2::leaf(Level::L3, Frame::new(0x4_02e4), DATA);
-    tables[3][229] = El2::leaf(Level::L3, Frame::new(0x4_02e5), DATA);
-    tables[3][230] = El2::leaf(Level::L3, Frame::new(0x4_02e6), DATA);
-    tables[3][231] = El2::leaf(Level::L3, Frame::new(0x4_02e7), DATA);
-    tables[3][232] = El2::leaf(Level::L3, Frame::new(0x4_02e8), DATA);
-    tables[3][233] = El2::leaf(Level::L3, Frame::new(0x4_02e9), DATA);
-    tables[3][234] = El2::leaf(Level::L3, Frame::new(0x4_02ea), DATA);
-    tables[3][235] = El2::leaf(Level::L3, Frame::new(0x4_02eb), DATA);
-    tables[3][236] = El2::leaf(Level::L3, Frame::new(0x4_02ec), DATA);
-    tables[3][237] = El2::leaf(Level::L3, Frame::new(0x4_02ed), DATA);
-    tables[3][238] = El2::leaf(Level::L3, Frame::new(0x4_02ee), DATA);
-    tables[3][239] = El2::leaf(Level::L3, Frame::new(0x4_02ef), DATA);
-    tables[3][240] = El2::leaf(Level::L3, Frame::new(0x4_02f0), DATA);
-    tables[3][241] = El2::leaf(Level::L3, Frame::new(0x4_02f1), DATA);
-    tables[3][242] = El2::leaf(Level::L3, Frame::new(0x4_02f2), DATA);
-    tables[3][243] = El2::leaf(Level::L3, Frame::new(0x4_02f3), DATA);
-    tables[3][244] = El2::leaf(Level::L3, Frame::new(0x4_02f4), DATA);
-    tables[3][245] = El2::leaf(Level::L3, Frame::new(0x4_02f5), DATA);
-    tables[3][246] = El2::leaf(Level::L3, Frame::new(0x4_02f6), DATA);
-    tables[3][247] = El2::leaf(Level::L3, Frame::new(0x4_02f7), DATA);
-    tables[3][248] = El2::leaf(Level::L3, Frame::new(0x4_02f8), DATA);
-    tables[3][249] = El2::leaf(Level::L3, Frame::new(0x4_02f9), DATA);
-    tables[3][250] = El2::leaf(Level::L3, Frame::new(0x4_02fa), DATA);
-    tables[3][251] = El2::leaf(Level::L3, Frame::new(0x4_02fb), DATA);
-    tables[3][252] = El2::leaf(Level::L3, Frame::new(0x4_02fc), DATA);
-    tables[3][253] = El2::leaf(Level::L3, Frame::new(0x4_02fd), DATA);
-    tables[3][254] = El2::leaf(Level::L3, Frame::new(0x4_02fe), DATA);
-    tables[3][255] = El2::leaf(Level::L3, Frame::new(0x4_02ff), DATA);
+    tables[3][224] = El2::leaf(Level::L3, Frame::new(0x4_02e0), CONSTANTS);
+    tables[3][225] = El2::leaf(Level::L3, Frame::new(0x4_02e1), CONSTANTS);
+    tables[3][226] = El2::leaf(Level::L3, Frame::new(0x4_02e2), CONSTANTS);
+    tables[3][227] = El2::leaf(Level::L3, Frame::new(0x4_02e3), CONSTANTS);
+    tables[3][228] = El2::leaf(Level::L3, Frame::new(0x4_02e4), CONSTANTS);
+    tables[3][229] = El2::leaf(Level::L3, Frame::new(0x4_02e5), CONSTANTS);
+    tables[3][230] = El2::leaf(Level::L3, Frame::new(0x4_02e6), CONSTANTS);
+    tables[3][231] = El2::leaf(Level::L3, Frame::new(0x4_02e7), CONSTANTS);
+    tables[3][232] = El2::leaf(Level::L3, Frame::new(0x4_02e8), CONSTANTS);
+    tables[3][233] = El2::leaf(Level::L3, Frame::new(0x4_02e9), CONSTANTS);
+    tables[3][234] = El2::leaf(Level::L3, Frame::new(0x4_02ea), CONSTANTS);
+    tables[3][235] = El2::leaf(Level::L3, Frame::new(0x4_02eb), CONSTANTS);
+    tables[3][236] = El2::leaf(Level::L3, Frame::new(0x4_02ec), CONSTANTS);
+    tables[3][237] = El2::leaf(Level::L3, Frame::new(0x4_02ed), CONSTANTS);
+    tables[3][238] = El2::leaf(Level::L3, Frame::new(0x4_02ee), CONSTANTS);
+    tables[3][239] = El2::leaf(Level::L3, Frame::new(0x4_02ef), CONSTANTS);
+    tables[3][240] = El2::leaf(Level::L3, Frame::new(0x4_02f0), CONSTANTS);
+    tables[3][241] = El2::leaf(Level::L3, Frame::new(0x4_02f1), CONSTANTS);
+    tables[3][242] = El2::leaf(Level::L3, Frame::new(0x4_02f2), CONSTANTS);
+    tables[3][243] = El2::leaf(Level::L3, Frame::new(0x4_02f3), CONSTANTS);
+    tables[3][244] = El2::leaf(Level::L3, Frame::new(0x4_02f4), CONSTANTS);
+    tables[3][245] = El2::leaf(Level::L3, Frame::new(0x4_02f5), CONSTANTS);
+    tables[3][246] = El2::leaf(Level::L3, Frame::new(0x4_02f6), CONSTANTS);
+    tables[3][247] = El2::leaf(Level::L3, Frame::new(0x4_02f7), CONSTANTS);
+    tables[3][248] = El2::leaf(Level::L3, Frame::new(0x4_02f8), CONSTANTS);
+    tables[3][249] = El2::leaf(Level::L3, Frame::new(0x4_02f9), CONSTANTS);
+    tables[3][250] = El2::leaf(Level::L3, Frame::new(0x4_02fa), CONSTANTS);
+    tables[3][251] = El2::leaf(Level::L3, Frame::new(0x4_02fb), CONSTANTS);
+    tables[3][252] = El2::leaf(Level::L3, Frame::new(0x4_02fc), CONSTANTS);
+    tables[3][253] = El2::leaf(Level::L3, Frame::new(0x4_02fd), CONSTANTS);
+    tables[3][254] = El2::leaf(Level::L3, Frame::new(0x4_02fe), CONSTANTS);
+    tables[3][255] = El2::leaf(Level::L3, Frame::new(0x4_02ff), CONSTANTS);
     tables[3][256] = El2::leaf(Level::L3, Frame::new(0x4_0300), DATA);
     tables[3][257] = El2::leaf(Level::L3, Frame::new(0x4_0301), DATA);
     tables[3][258] = El2::leaf(Level::L3, Frame::new(0x4_0302), DATA);
@@ -416,18 +416,50 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][362] = El2::leaf(Level::L3, Frame::new(0x4_036a), DATA);
     tables[3][363] = El2::leaf(Level::L3, Frame::new(0x4_036b), DATA);
     tables[3][364] = El2::leaf(Level::L3, Frame::new(0x4_036c), DATA);
+    tables[3][365] = El2::leaf(Level::L3, Frame::new(0x4_036d), DATA);
+    tables[3][366] = El2::leaf(Level::L3, Frame::new(0x4_036e), DATA);
+    tables[3][367] = El2::leaf(Level::L3, Frame::new(0x4_036f), DATA);
+    tables[3][368] = El2::leaf(Level::L3, Frame::new(0x4_0370), DATA);
+    tables[3][369] = El2::leaf(Level::L3, Frame::new(0x4_0371), DATA);
+    tables[3][370] = El2::leaf(Level::L3, Frame::new(0x4_0372), DATA);
+    tables[3][371] = El2::leaf(Level::L3, Frame::new(0x4_0373), DATA);
+    tables[3][372] = El2::leaf(Level::L3, Frame::new(0x4_0374), DATA);
+    tables[3][373] = El2::leaf(Level::L3, Frame::new(0x4_0375), DATA);
+    tables[3][374] = El2::leaf(Level::L3, Frame::new(0x4_0376), DATA);
+    tables[3][375] = El2::leaf(Level::L3, Frame::new(0x4_0377), DATA);
+    tables[3][376] = El2::leaf(Level::L3, Frame::new(0x4_0378), DATA);
+    tables[3][377] = El2::leaf(Level::L3, Frame::new(0x4_0379), DATA);
+    tables[3][378] = El2::leaf(Level::L3, Frame::new(0x4_037a), DATA);
+    tables[3][379] = El2::leaf(Level::L3, Frame::new(0x4_037b), DATA);
+    tables[3][380] = El2::leaf(Level::L3, Frame::new(0x4_037c), DATA);
+    tables[3][381] = El2::leaf(Level::L3, Frame::new(0x4_037d), DATA);
+    tables[3][382] = El2::leaf(Level::L3, Frame::new(0x4_037e), DATA);
+    tables[3][383] = El2::leaf(Level::L3, Frame::new(0x4_037f), DATA);
+    tables[3][384] = El2::leaf(Level::L3, Frame::new(0x4_0380), DATA);
+    tables[3][385] = El2::leaf(Level::L3, Frame::new(0x4_0381), DATA);
+    tables[3][386] = El2::leaf(Level::L3, Frame::new(0x4_0382), DATA);
+    tables[3][387] = El2::leaf(Level::L3, Frame::new(0x4_0383), DATA);
+    tables[3][388] = El2::leaf(Level::L3, Frame::new(0x4_0384), DATA);
+    tables[3][389] = El2::leaf(Level::L3, Frame::new(0x4_0385), DATA);
+    tables[3][390] = El2::leaf(Level::L3, Frame::new(0x4_0386), DATA);
+    tables[3][391] = El2::leaf(Level::L3, Frame::new(0x4_0387), DATA);
+    tables[3][392] = El2::leaf(Level::L3, Frame::new(0x4_0388), DATA);
+    tables[3][393] = El2::leaf(Level::L3, Frame::new(0x4_0389), DATA);
+    tables[3][394] = El2::leaf(Level::L3, Frame::new(0x4_038a), DATA);
+    tables[3][395] = El2::leaf(Level::L3, Frame::new(0x4_038b), DATA);
+    tables[3][396] = El2::leaf(Level::L3, Frame::new(0x4_038c), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0x9000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_038d), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_03ad), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_036d), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_036e), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_036f), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0370), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_02e6), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_02e7), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_02e0), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_037d), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_038d), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_038e), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_038f), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0390), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_0306), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_0307), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_0300), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_039d), DATA);
     tables[8][0] = El2::table(FRAMES[12]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x8000), DEVICE);

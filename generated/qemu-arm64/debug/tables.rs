@@ -8,19 +8,19 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x4_02b0),
-    Frame::new(0x4_02b1),
-    Frame::new(0x4_02b2),
-    Frame::new(0x4_02b3),
-    Frame::new(0x4_02b4),
-    Frame::new(0x4_02b5),
-    Frame::new(0x4_02b6),
-    Frame::new(0x4_02b7),
     Frame::new(0x4_02b8),
     Frame::new(0x4_02b9),
     Frame::new(0x4_02ba),
     Frame::new(0x4_02bb),
     Frame::new(0x4_02bc),
+    Frame::new(0x4_02bd),
+    Frame::new(0x4_02be),
+    Frame::new(0x4_02bf),
+    Frame::new(0x4_02c0),
+    Frame::new(0x4_02c1),
+    Frame::new(0x4_02c2),
+    Frame::new(0x4_02c3),
+    Frame::new(0x4_02c4),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -227,14 +227,14 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][173] = El2::leaf(Level::L3, Frame::new(0x4_02ad), CONSTANTS);
     tables[3][174] = El2::leaf(Level::L3, Frame::new(0x4_02ae), CONSTANTS);
     tables[3][175] = El2::leaf(Level::L3, Frame::new(0x4_02af), CONSTANTS);
-    tables[3][176] = El2::leaf(Level::L3, Frame::new(0x4_02b0), DATA);
-    tables[3][177] = El2::leaf(Level::L3, Frame::new(0x4_02b1), DATA);
-    tables[3][178] = El2::leaf(Level::L3, Frame::new(0x4_02b2), DATA);
-    tables[3][179] = El2::leaf(Level::L3, Frame::new(0x4_02b3), DATA);
-    tables[3][180] = El2::leaf(Level::L3, Frame::new(0x4_02b4), DATA);
-    tables[3][181] = El2::leaf(Level::L3, Frame::new(0x4_02b5), DATA);
-    tables[3][182] = El2::leaf(Level::L3, Frame::new(0x4_02b6), DATA);
-    tables[3][183] = El2::leaf(Level::L3, Frame::new(0x4_02b7), DATA);
+    tables[3][176] = El2::leaf(Level::L3, Frame::new(0x4_02b0), CONSTANTS);
+    tables[3][177] = El2::leaf(Level::L3, Frame::new(0x4_02b1), CONSTANTS);
+    tables[3][178] = El2::leaf(Level::L3, Frame::new(0x4_02b2), CONSTANTS);
+    tables[3][179] = El2::leaf(Level::L3, Frame::new(0x4_02b3), CONSTANTS);
+    tables[3][180] = El2::leaf(Level::L3, Frame::new(0x4_02b4), CONSTANTS);
+    tables[3][181] = El2::leaf(Level::L3, Frame::new(0x4_02b5), CONSTANTS);
+    tables[3][182] = El2::leaf(Level::L3, Frame::new(0x4_02b6), CONSTANTS);
+    tables[3][183] = El2::leaf(Level::L3, Frame::new(0x4_02b7), CONSTANTS);
     tables[3][184] = El2::leaf(Level::L3, Frame::new(0x4_02b8), DATA);
     tables[3][185] = El2::leaf(Level::L3, Frame::new(0x4_02b9), DATA);
     tables[3][186] = El2::leaf(Level::L3, Frame::new(0x4_02ba), DATA);
@@ -368,18 +368,26 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][314] = El2::leaf(Level::L3, Frame::new(0x4_033a), DATA);
     tables[3][315] = El2::leaf(Level::L3, Frame::new(0x4_033b), DATA);
     tables[3][316] = El2::leaf(Level::L3, Frame::new(0x4_033c), DATA);
+    tables[3][317] = El2::leaf(Level::L3, Frame::new(0x4_033d), DATA);
+    tables[3][318] = El2::leaf(Level::L3, Frame::new(0x4_033e), DATA);
+    tables[3][319] = El2::leaf(Level::L3, Frame::new(0x4_033f), DATA);
+    tables[3][320] = El2::leaf(Level::L3, Frame::new(0x4_0340), DATA);
+    tables[3][321] = El2::leaf(Level::L3, Frame::new(0x4_0341), DATA);
+    tables[3][322] = El2::leaf(Level::L3, Frame::new(0x4_0342), DATA);
+    tables[3][323] = El2::leaf(Level::L3, Frame::new(0x4_0343), DATA);
+    tables[3][324] = El2::leaf(Level::L3, Frame::new(0x4_0344), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0x9000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_035d), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x4_0365), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_033d), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_033e), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_033f), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0340), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_02b6), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_02b7), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_02b0), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_034d), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x4_0345), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x4_0346), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x4_0347), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x4_0348), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x4_02be), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x4_02bf), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x4_02b8), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x4_0355), DATA);
     tables[8][0] = El2::table(FRAMES[12]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0x8000), DEVICE);

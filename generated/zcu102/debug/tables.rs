@@ -8,19 +8,19 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x2b0),
-    Frame::new(0x2b1),
-    Frame::new(0x2b2),
-    Frame::new(0x2b3),
-    Frame::new(0x2b4),
-    Frame::new(0x2b5),
-    Frame::new(0x2b6),
-    Frame::new(0x2b7),
     Frame::new(0x2b8),
     Frame::new(0x2b9),
     Frame::new(0x2ba),
     Frame::new(0x2bb),
     Frame::new(0x2bc),
+    Frame::new(0x2bd),
+    Frame::new(0x2be),
+    Frame::new(0x2bf),
+    Frame::new(0x2c0),
+    Frame::new(0x2c1),
+    Frame::new(0x2c2),
+    Frame::new(0x2c3),
+    Frame::new(0x2c4),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -227,14 +227,14 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][173] = El2::leaf(Level::L3, Frame::new(0x2ad), CONSTANTS);
     tables[3][174] = El2::leaf(Level::L3, Frame::new(0x2ae), CONSTANTS);
     tables[3][175] = El2::leaf(Level::L3, Frame::new(0x2af), CONSTANTS);
-    tables[3][176] = El2::leaf(Level::L3, Frame::new(0x2b0), DATA);
-    tables[3][177] = El2::leaf(Level::L3, Frame::new(0x2b1), DATA);
-    tables[3][178] = El2::leaf(Level::L3, Frame::new(0x2b2), DATA);
-    tables[3][179] = El2::leaf(Level::L3, Frame::new(0x2b3), DATA);
-    tables[3][180] = El2::leaf(Level::L3, Frame::new(0x2b4), DATA);
-    tables[3][181] = El2::leaf(Level::L3, Frame::new(0x2b5), DATA);
-    tables[3][182] = El2::leaf(Level::L3, Frame::new(0x2b6), DATA);
-    tables[3][183] = El2::leaf(Level::L3, Frame::new(0x2b7), DATA);
+    tables[3][176] = El2::leaf(Level::L3, Frame::new(0x2b0), CONSTANTS);
+    tables[3][177] = El2::leaf(Level::L3, Frame::new(0x2b1), CONSTANTS);
+    tables[3][178] = El2::leaf(Level::L3, Frame::new(0x2b2), CONSTANTS);
+    tables[3][179] = El2::leaf(Level::L3, Frame::new(0x2b3), CONSTANTS);
+    tables[3][180] = El2::leaf(Level::L3, Frame::new(0x2b4), CONSTANTS);
+    tables[3][181] = El2::leaf(Level::L3, Frame::new(0x2b5), CONSTANTS);
+    tables[3][182] = El2::leaf(Level::L3, Frame::new(0x2b6), CONSTANTS);
+    tables[3][183] = El2::leaf(Level::L3, Frame::new(0x2b7), CONSTANTS);
     tables[3][184] = El2::leaf(Level::L3, Frame::new(0x2b8), DATA);
     tables[3][185] = El2::leaf(Level::L3, Frame::new(0x2b9), DATA);
     tables[3][186] = El2::leaf(Level::L3, Frame::new(0x2ba), DATA);
@@ -368,18 +368,26 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][314] = El2::leaf(Level::L3, Frame::new(0x33a), DATA);
     tables[3][315] = El2::leaf(Level::L3, Frame::new(0x33b), DATA);
     tables[3][316] = El2::leaf(Level::L3, Frame::new(0x33c), DATA);
+    tables[3][317] = El2::leaf(Level::L3, Frame::new(0x33d), DATA);
+    tables[3][318] = El2::leaf(Level::L3, Frame::new(0x33e), DATA);
+    tables[3][319] = El2::leaf(Level::L3, Frame::new(0x33f), DATA);
+    tables[3][320] = El2::leaf(Level::L3, Frame::new(0x340), DATA);
+    tables[3][321] = El2::leaf(Level::L3, Frame::new(0x341), DATA);
+    tables[3][322] = El2::leaf(Level::L3, Frame::new(0x342), DATA);
+    tables[3][323] = El2::leaf(Level::L3, Frame::new(0x343), DATA);
+    tables[3][324] = El2::leaf(Level::L3, Frame::new(0x344), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0xf_f000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x35d), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x365), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x33d), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x33e), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x33f), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x340), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x2b6), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x2b7), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x2b0), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x34d), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x345), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x346), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x347), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x348), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x2be), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x2bf), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x2b8), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x355), DATA);
     tables[8][0] = El2::table(FRAMES[12]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0xf_9010), DEVICE);

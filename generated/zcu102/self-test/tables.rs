@@ -8,19 +8,19 @@ const _: () = assert!(
 );
 /// Where each table lies.
 pub const FRAMES: [Frame; TABLES] = [
-    Frame::new(0x2e0),
-    Frame::new(0x2e1),
-    Frame::new(0x2e2),
-    Frame::new(0x2e3),
-    Frame::new(0x2e4),
-    Frame::new(0x2e5),
-    Frame::new(0x2e6),
-    Frame::new(0x2e7),
-    Frame::new(0x2e8),
-    Frame::new(0x2e9),
-    Frame::new(0x2ea),
-    Frame::new(0x2eb),
-    Frame::new(0x2ec),
+    Frame::new(0x300),
+    Frame::new(0x301),
+    Frame::new(0x302),
+    Frame::new(0x303),
+    Frame::new(0x304),
+    Frame::new(0x305),
+    Frame::new(0x306),
+    Frame::new(0x307),
+    Frame::new(0x308),
+    Frame::new(0x309),
+    Frame::new(0x30a),
+    Frame::new(0x30b),
+    Frame::new(0x30c),
 ];
 const CODE: HostAttributes = HostAttributes::new(HostAccess::Execute, Memory::Normal);
 const CONSTANTS: HostAttributes = HostAttributes::new(HostAccess::Read, Memory::Normal);
@@ -275,38 +275,38 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][221] = El2::leaf(Level::L3, Frame::new(0x2dd), CONSTANTS);
     tables[3][222] = El2::leaf(Level::L3, Frame::new(0x2de), CONSTANTS);
     tables[3][223] = El2::leaf(Level::L3, Frame::new(0x2df), CONSTANTS);
-    tables[3][224] = El2::leaf(Level::L3, Frame::new(0x2e0), DATA);
-    tables[3][225] = El2::leaf(Level::L3, Frame::new(0x2e1), DATA);
-    tables[3][226] = El2::leaf(Level::L3, Frame::new(0x2e2), DATA);
-    tables[3][227] = El2::leaf(Level::L3, Frame::new(0x2e3), DATA);
-    tables[3][228] = El2::leaf(Level::L3, Frame::new(0x2e4), DATA);
-    tables[3][229] = El2::leaf(Level::L3, Frame::new(0x2e5), DATA);
-    tables[3][230] = El2::leaf(Level::L3, Frame::new(0x2e6), DATA);
-    tables[3][231] = El2::leaf(Level::L3, Frame::new(0x2e7), DATA);
-    tables[3][232] = El2::leaf(Level::L3, Frame::new(0x2e8), DATA);
-    tables[3][233] = El2::leaf(Level::L3, Frame::new(0x2e9), DATA);
-    tables[3][234] = El2::leaf(Level::L3, Frame::new(0x2ea), DATA);
-    tables[3][235] = El2::leaf(Level::L3, Frame::new(0x2eb), DATA);
-    tables[3][236] = El2::leaf(Level::L3, Frame::new(0x2ec), DATA);
-    tables[3][237] = El2::leaf(Level::L3, Frame::new(0x2ed), DATA);
-    tables[3][238] = El2::leaf(Level::L3, Frame::new(0x2ee), DATA);
-    tables[3][239] = El2::leaf(Level::L3, Frame::new(0x2ef), DATA);
-    tables[3][240] = El2::leaf(Level::L3, Frame::new(0x2f0), DATA);
-    tables[3][241] = El2::leaf(Level::L3, Frame::new(0x2f1), DATA);
-    tables[3][242] = El2::leaf(Level::L3, Frame::new(0x2f2), DATA);
-    tables[3][243] = El2::leaf(Level::L3, Frame::new(0x2f3), DATA);
-    tables[3][244] = El2::leaf(Level::L3, Frame::new(0x2f4), DATA);
-    tables[3][245] = El2::leaf(Level::L3, Frame::new(0x2f5), DATA);
-    tables[3][246] = El2::leaf(Level::L3, Frame::new(0x2f6), DATA);
-    tables[3][247] = El2::leaf(Level::L3, Frame::new(0x2f7), DATA);
-    tables[3][248] = El2::leaf(Level::L3, Frame::new(0x2f8), DATA);
-    tables[3][249] = El2::leaf(Level::L3, Frame::new(0x2f9), DATA);
-    tables[3][250] = El2::leaf(Level::L3, Frame::new(0x2fa), DATA);
-    tables[3][251] = El2::leaf(Level::L3, Frame::new(0x2fb), DATA);
-    tables[3][252] = El2::leaf(Level::L3, Frame::new(0x2fc), DATA);
-    tables[3][253] = El2::leaf(Level::L3, Frame::new(0x2fd), DATA);
-    tables[3][254] = El2::leaf(Level::L3, Frame::new(0x2fe), DATA);
-    tables[3][255] = El2::leaf(Level::L3, Frame::new(0x2ff), DATA);
+    tables[3][224] = El2::leaf(Level::L3, Frame::new(0x2e0), CONSTANTS);
+    tables[3][225] = El2::leaf(Level::L3, Frame::new(0x2e1), CONSTANTS);
+    tables[3][226] = El2::leaf(Level::L3, Frame::new(0x2e2), CONSTANTS);
+    tables[3][227] = El2::leaf(Level::L3, Frame::new(0x2e3), CONSTANTS);
+    tables[3][228] = El2::leaf(Level::L3, Frame::new(0x2e4), CONSTANTS);
+    tables[3][229] = El2::leaf(Level::L3, Frame::new(0x2e5), CONSTANTS);
+    tables[3][230] = El2::leaf(Level::L3, Frame::new(0x2e6), CONSTANTS);
+    tables[3][231] = El2::leaf(Level::L3, Frame::new(0x2e7), CONSTANTS);
+    tables[3][232] = El2::leaf(Level::L3, Frame::new(0x2e8), CONSTANTS);
+    tables[3][233] = El2::leaf(Level::L3, Frame::new(0x2e9), CONSTANTS);
+    tables[3][234] = El2::leaf(Level::L3, Frame::new(0x2ea), CONSTANTS);
+    tables[3][235] = El2::leaf(Level::L3, Frame::new(0x2eb), CONSTANTS);
+    tables[3][236] = El2::leaf(Level::L3, Frame::new(0x2ec), CONSTANTS);
+    tables[3][237] = El2::leaf(Level::L3, Frame::new(0x2ed), CONSTANTS);
+    tables[3][238] = El2::leaf(Level::L3, Frame::new(0x2ee), CONSTANTS);
+    tables[3][239] = El2::leaf(Level::L3, Frame::new(0x2ef), CONSTANTS);
+    tables[3][240] = El2::leaf(Level::L3, Frame::new(0x2f0), CONSTANTS);
+    tables[3][241] = El2::leaf(Level::L3, Frame::new(0x2f1), CONSTANTS);
+    tables[3][242] = El2::leaf(Level::L3, Frame::new(0x2f2), CONSTANTS);
+    tables[3][243] = El2::leaf(Level::L3, Frame::new(0x2f3), CONSTANTS);
+    tables[3][244] = El2::leaf(Level::L3, Frame::new(0x2f4), CONSTANTS);
+    tables[3][245] = El2::leaf(Level::L3, Frame::new(0x2f5), CONSTANTS);
+    tables[3][246] = El2::leaf(Level::L3, Frame::new(0x2f6), CONSTANTS);
+    tables[3][247] = El2::leaf(Level::L3, Frame::new(0x2f7), CONSTANTS);
+    tables[3][248] = El2::leaf(Level::L3, Frame::new(0x2f8), CONSTANTS);
+    tables[3][249] = El2::leaf(Level::L3, Frame::new(0x2f9), CONSTANTS);
+    tables[3][250] = El2::leaf(Level::L3, Frame::new(0x2fa), CONSTANTS);
+    tables[3][251] = El2::leaf(Level::L3, Frame::new(0x2fb), CONSTANTS);
+    tables[3][252] = El2::leaf(Level::L3, Frame::new(0x2fc), CONSTANTS);
+    tables[3][253] = El2::leaf(Level::L3, Frame::new(0x2fd), CONSTANTS);
+    tables[3][254] = El2::leaf(Level::L3, Frame::new(0x2fe), CONSTANTS);
+    tables[3][255] = El2::leaf(Level::L3, Frame::new(0x2ff), CONSTANTS);
     tables[3][256] = El2::leaf(Level::L3, Frame::new(0x300), DATA);
     tables[3][257] = El2::leaf(Level::L3, Frame::new(0x301), DATA);
     tables[3][258] = El2::leaf(Level::L3, Frame::new(0x302), DATA);
@@ -416,18 +416,50 @@ pub const fn boot_tables() -> [Table; TABLES] {
     tables[3][362] = El2::leaf(Level::L3, Frame::new(0x36a), DATA);
     tables[3][363] = El2::leaf(Level::L3, Frame::new(0x36b), DATA);
     tables[3][364] = El2::leaf(Level::L3, Frame::new(0x36c), DATA);
+    tables[3][365] = El2::leaf(Level::L3, Frame::new(0x36d), DATA);
+    tables[3][366] = El2::leaf(Level::L3, Frame::new(0x36e), DATA);
+    tables[3][367] = El2::leaf(Level::L3, Frame::new(0x36f), DATA);
+    tables[3][368] = El2::leaf(Level::L3, Frame::new(0x370), DATA);
+    tables[3][369] = El2::leaf(Level::L3, Frame::new(0x371), DATA);
+    tables[3][370] = El2::leaf(Level::L3, Frame::new(0x372), DATA);
+    tables[3][371] = El2::leaf(Level::L3, Frame::new(0x373), DATA);
+    tables[3][372] = El2::leaf(Level::L3, Frame::new(0x374), DATA);
+    tables[3][373] = El2::leaf(Level::L3, Frame::new(0x375), DATA);
+    tables[3][374] = El2::leaf(Level::L3, Frame::new(0x376), DATA);
+    tables[3][375] = El2::leaf(Level::L3, Frame::new(0x377), DATA);
+    tables[3][376] = El2::leaf(Level::L3, Frame::new(0x378), DATA);
+    tables[3][377] = El2::leaf(Level::L3, Frame::new(0x379), DATA);
+    tables[3][378] = El2::leaf(Level::L3, Frame::new(0x37a), DATA);
+    tables[3][379] = El2::leaf(Level::L3, Frame::new(0x37b), DATA);
+    tables[3][380] = El2::leaf(Level::L3, Frame::new(0x37c), DATA);
+    tables[3][381] = El2::leaf(Level::L3, Frame::new(0x37d), DATA);
+    tables[3][382] = El2::leaf(Level::L3, Frame::new(0x37e), DATA);
+    tables[3][383] = El2::leaf(Level::L3, Frame::new(0x37f), DATA);
+    tables[3][384] = El2::leaf(Level::L3, Frame::new(0x380), DATA);
+    tables[3][385] = El2::leaf(Level::L3, Frame::new(0x381), DATA);
+    tables[3][386] = El2::leaf(Level::L3, Frame::new(0x382), DATA);
+    tables[3][387] = El2::leaf(Level::L3, Frame::new(0x383), DATA);
+    tables[3][388] = El2::leaf(Level::L3, Frame::new(0x384), DATA);
+    tables[3][389] = El2::leaf(Level::L3, Frame::new(0x385), DATA);
+    tables[3][390] = El2::leaf(Level::L3, Frame::new(0x386), DATA);
+    tables[3][391] = El2::leaf(Level::L3, Frame::new(0x387), DATA);
+    tables[3][392] = El2::leaf(Level::L3, Frame::new(0x388), DATA);
+    tables[3][393] = El2::leaf(Level::L3, Frame::new(0x389), DATA);
+    tables[3][394] = El2::leaf(Level::L3, Frame::new(0x38a), DATA);
+    tables[3][395] = El2::leaf(Level::L3, Frame::new(0x38b), DATA);
+    tables[3][396] = El2::leaf(Level::L3, Frame::new(0x38c), DATA);
     tables[4][0] = El2::leaf(Level::L3, Frame::new(0xf_f000), DEVICE);
-    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x38d), CONSTANTS);
+    tables[4][1] = El2::leaf(Level::L3, Frame::new(0x3ad), CONSTANTS);
     tables[5][0] = El2::table(FRAMES[6]);
     tables[6][0] = El2::table(FRAMES[7]);
-    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x36d), DATA);
-    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x36e), DATA);
-    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x36f), DATA);
-    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x370), DATA);
-    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x2e6), DATA);
-    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x2e7), DATA);
-    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x2e0), DATA);
-    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x37d), DATA);
+    tables[7][1] = El2::leaf(Level::L3, Frame::new(0x38d), DATA);
+    tables[7][2] = El2::leaf(Level::L3, Frame::new(0x38e), DATA);
+    tables[7][3] = El2::leaf(Level::L3, Frame::new(0x38f), DATA);
+    tables[7][4] = El2::leaf(Level::L3, Frame::new(0x390), DATA);
+    tables[7][6] = El2::leaf(Level::L3, Frame::new(0x306), DATA);
+    tables[7][7] = El2::leaf(Level::L3, Frame::new(0x307), DATA);
+    tables[7][8] = El2::leaf(Level::L3, Frame::new(0x300), DATA);
+    tables[7][9] = El2::leaf(Level::L3, Frame::new(0x39d), DATA);
     tables[8][0] = El2::table(FRAMES[12]);
     tables[8][20] = El2::table(FRAMES[1]);
     tables[9][0] = El2::leaf(Level::L3, Frame::new(0xf_9010), DEVICE);

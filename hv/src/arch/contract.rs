@@ -6,14 +6,16 @@
 //! root loaded (`BOOT.boot_root`, `CPU_FRAMES[n].root`), its stack at the top of `PRIVATE.stack`,
 //! `cpu::index` answering, exceptions reported through [`fault`](crate::fault) and interrupts masked.
 
-use paging::{Format, GuestAttributes, HostAttributes, Ipa, Level, VirtAddr};
+use paging::{Format, GuestAttributes, HostAttributes, Ipa, Level, PhysAddr, VirtAddr};
 
 use crate::arch::this;
 use crate::board::types::{Domain, Width};
 use crate::cpu::CpuIndex;
 use crate::domain::Start;
 use crate::domain::guests::SharedLayout;
+use crate::fault::Attempt;
 use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
+use crate::mm::guest_walk::GuestVirt;
 use crate::smp::StartError;
 
 /// Hypervisor mappings.
@@ -104,6 +106,10 @@ const _: SharedLayout = this::SHARED_INFO;
 const _: fn(&Domain) -> Level = this::guest::root_level;
 /// This CPU runs nothing of the loaded domain any more, which is over.
 const _: fn(&'static Domain) = this::guest::left;
+/// Where a virtual address of the loaded guest's leads, if the guest may access it like this.
+const _: fn(GuestVirt, Attempt) -> Option<PhysAddr> = this::guest::translate;
+/// Whether the loaded guest reads and writes past the caches.
+const _: fn() -> bool = this::guest::past_caches;
 /// Runs the vCPU whose register page, behind the loaded domain's slot, is given, until the domain is over; then calls
 /// `domain::ended`.
 const _: fn(VirtAddr, &Start) -> ! = this::guest::run;

@@ -219,10 +219,12 @@ pub mod power {
 
 /// No guests.
 pub mod guest {
-    use paging::VirtAddr;
+    use paging::{PhysAddr, VirtAddr};
 
     use super::{Domain, Level};
     use crate::domain::{End, Start, ended};
+    use crate::fault::Attempt;
+    use crate::mm::guest_walk::GuestVirt;
 
     /// As on the model board's architecture.
     pub fn root_level(domain: &Domain) -> Level {
@@ -231,6 +233,16 @@ pub mod guest {
 
     /// Nothing ran.
     pub fn left(_domain: &Domain) {}
+
+    /// No guest runs, so none has an address.
+    pub fn translate(_at: GuestVirt, _access: Attempt) -> Option<PhysAddr> {
+        None
+    }
+
+    /// No caches.
+    pub fn past_caches() -> bool {
+        false
+    }
 
     /// Ends at once.
     pub fn run(_registers: VirtAddr, start: &Start) -> ! {

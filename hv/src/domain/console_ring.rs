@@ -5,7 +5,7 @@
 
 use paging::{Frame, Index};
 
-use super::world::{DomainNumber, Updated, World, update};
+use super::world::{DomainNumber, Updated, World, change};
 use crate::mm::mapcache::Exhausted;
 
 #[cfg(test)]
@@ -59,8 +59,7 @@ impl Ring {
             left -= run as u32;
         }
         let page = world.open(whose, self.frame)?;
-        let read = |old: u64| Some(old >> 32 << 32 | u64::from(end));
-        match update(&page, OUT_INDICES, read) {
+        match change(&page, OUT_INDICES, u64::from(u32::MAX), u64::from(end)) {
             Updated::Changed(_) if bytes >= OUT_BYTES => Ok(Was::Full),
             // A guest that writes the word all the time may see its text again.
             Updated::Changed(_) | Updated::Kept(_) | Updated::Contended => Ok(Was::NotFull),

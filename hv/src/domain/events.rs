@@ -7,7 +7,7 @@ use paging::Index;
 
 use super::guests::{Guest, SHARED};
 use super::hypercall::Errno;
-use super::world::{DomainNumber, Updated, World, update};
+use super::world::{DomainNumber, Updated, World, change, update};
 
 #[cfg(test)]
 mod tests;
@@ -99,6 +99,7 @@ impl Events {
 type All = [Option<Guest>];
 
 /// The domain, if it is up.
+#[inline(never)]
 pub(super) fn guest(all: &mut All, whose: DomainNumber) -> Result<&mut Guest, Errno> {
     all.get_mut(whose.index()).and_then(Option::as_mut).ok_or(Errno::NoDomain)
 }
@@ -188,7 +189,7 @@ pub(super) fn close<const SLOTS: usize>(
     mine.events.set(port, Binding::Free);
     let (word, bit) = bit(SHARED.pending, port);
     if let Ok(page) = world.open(me, mine.shared) {
-        update(&page, word, |old| (old & bit != 0).then_some(old & !bit));
+        change(&page, word, bit, 0);
     }
     Ok(())
 }
@@ -202,7 +203,6 @@ pub(super) fn close_all<const SLOTS: usize>(world: &impl World<SLOTS>, all: &mut
 }
 
 /// Tells whoever is bound to a port.
-#[inline]
 pub(super) fn send<const SLOTS: usize>(
     world: &mut impl World<SLOTS>,
     all: &mut All,
@@ -231,11 +231,11 @@ pub(super) fn unmask<const SLOTS: usize>(
     let page = world.open(me, guest.shared).map_err(|_| Errno::NoMemory)?;
     let (mask, bit) = bit(SHARED.mask, number);
     let (pending, _) = self::bit(SHARED.pending, number);
-    let unmasked = update(&page, mask, |old| (old & bit != 0).then_some(old & !bit));
+    let unmasked = change(&page, mask, bit, 0);
     let waits = matches!(unmasked, Updated::Changed(_)) && page.load(pending) & bit != 0;
-    drop(page);
-    if waits {
-        announce(world, guest, me, port.vcpu, number);
+    if waits && announce(world, guest, me, port.vcpu, number) == Announced::Now {
+        drop(page);
+        world.upcall(me, u32::from(port.vcpu));
     }
     Ok(())
 }
@@ -266,34 +266,38 @@ pub(super) fn raise<const SLOTS: usize>(
     let Ok(page) = world.open(whose, guest.shared) else { return };
     let (pending, bit) = bit(SHARED.pending, number);
     let (mask, _) = self::bit(SHARED.mask, number);
-    let new = update(&page, pending, |old| (old & bit == 0).then_some(old | bit));
-    let told = !matches!(new, Updated::Changed(_)) || page.load(mask) & bit != 0;
-    drop(page);
-    if !told {
-        announce(world, guest, whose, port.vcpu, number);
+    let new = matches!(change(&page, pending, 0, bit), Updated::Changed(_));
+    if new && page.load(mask) & bit == 0 && announce(world, guest, whose, port.vcpu, number) == Announced::Now {
+        drop(page);
+        world.upcall(whose, u32::from(port.vcpu));
     }
+}
+
+/// Whether a vCPU has not been told before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Announced {
+    /// It has to be now.
+    Now,
+    /// It has been, or cannot be.
+    Before,
 }
 
 /// Sets the bits above a pending one.
 fn announce<const SLOTS: usize>(
-    world: &mut impl World<SLOTS>,
+    world: &impl World<SLOTS>,
     guest: &Guest,
     whose: DomainNumber,
     vcpu: u16,
     port: u32,
-) {
-    let Some(Some(info)) = guest.vcpus.get(usize::from(vcpu)) else { return };
-    let Ok(page) = world.open(whose, info.frame) else { return };
-    let select = 1 << (port / u64::BITS);
-    let selected = update(&page, part(info.word, SELECTOR), |old| (old & select == 0).then_some(old | select));
-    let new = matches!(selected, Updated::Changed(_)) && {
-        let upcall = update(&page, part(info.word, UPCALL), |old| (old & UPCALL_PENDING == 0).then_some(old | 1));
-        matches!(upcall, Updated::Changed(_))
-    };
-    drop(page);
-    if new {
-        world.upcall(whose, u32::from(vcpu));
+) -> Announced {
+    let Some(Some(info)) = guest.vcpus.get(usize::from(vcpu)) else { return Announced::Before };
+    let Ok(page) = world.open(whose, info.frame) else { return Announced::Before };
+    let selected = change(&page, part(info.word, SELECTOR), 0, 1 << (port / u64::BITS));
+    if !matches!(selected, Updated::Changed(_)) {
+        return Announced::Before;
     }
+    let upcall = update(&page, part(info.word, UPCALL), |old| (old & UPCALL_PENDING == 0).then_some(old | 1));
+    if matches!(upcall, Updated::Changed(_)) { Announced::Now } else { Announced::Before }
 }
 
 /// A `vcpu_info` at a new place: whatever is pending is announced there.
@@ -305,24 +309,10 @@ pub(super) fn announce_all<const SLOTS: usize>(
 ) {
     let Some(Some(info)) = guest.vcpus.get(vcpu as usize) else { return };
     let Ok(page) = world.open(whose, info.frame) else { return };
-    update(&page, part(info.word, SELECTOR), |_| Some(u64::MAX));
-    update(&page, part(info.word, UPCALL), |old| Some(old | 1));
+    change(&page, part(info.word, SELECTOR), 0, u64::MAX);
+    change(&page, part(info.word, UPCALL), 0, 1);
     drop(page);
     world.upcall(whose, vcpu);
-}
-
-/// Whether the vCPU is to be interrupted: its upcall is pending, and not masked.
-pub fn upcall_is_due<const SLOTS: usize>(
-    world: &impl World<SLOTS>,
-    all: &mut All,
-    whose: DomainNumber,
-    vcpu: u32,
-) -> bool {
-    let Ok(guest) = guest(all, whose) else { return false };
-    let Some(Some(info)) = guest.vcpus.get(vcpu as usize) else { return false };
-    let Ok(page) = world.open(whose, info.frame) else { return false };
-    let upcall = page.load(part(info.word, UPCALL));
-    upcall & UPCALL_PENDING != 0 && upcall & UPCALL_MASK == 0
 }
 
 /// Lets upcalls through, as a vCPU that blocks does; whether one is pending.
@@ -336,7 +326,7 @@ pub(super) fn unmask_upcalls<const SLOTS: usize>(
     let Some(Some(info)) = guest.vcpus.get(vcpu as usize) else { return false };
     let Ok(page) = world.open(whose, info.frame) else { return false };
     let word = part(info.word, UPCALL);
-    update(&page, word, |old| (old & UPCALL_MASK != 0).then_some(old & !UPCALL_MASK));
+    change(&page, word, UPCALL_MASK, 0);
     page.load(word) & UPCALL_PENDING != 0
 }
 

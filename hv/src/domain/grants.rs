@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 use paging::{Frame, GuestAccess, Index, Ipa, PAGE_BYTES};
 
 use super::guests::Guest;
-use super::world::{DomainNumber, ShowError, Updated, World, page_at, update};
+use super::world::{DomainNumber, ShowError, Updated, World, change, page_at, update};
 
 #[cfg(test)]
 mod tests;
@@ -246,7 +246,7 @@ fn release<const SLOTS: usize>(world: &impl World<SLOTS>, all: &mut All, grant: 
     let Ok((frame, index)) = entry(all, grant) else { return };
     let gone = in_use(access) & !used_by_maps(all, grant);
     if let Ok(page) = world.open(grant.by, frame) {
-        update(&page, index, |word| (word & gone != 0).then_some(word & !gone));
+        change(&page, index, gone, 0);
     }
 }
 

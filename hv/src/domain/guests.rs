@@ -13,7 +13,7 @@ use super::world::{DomainNumber, World};
 use crate::arch::this;
 use crate::board::DOMAINS;
 use crate::mm::mapcache::Exhausted;
-use crate::sync::PolledLock;
+use crate::sync::{Guard, PolledLock};
 
 /// Domains at most: the plan's; tests make some of their own.
 pub const GUESTS: usize = if cfg!(test) { 3 } else { DOMAINS.len() };
@@ -105,7 +105,7 @@ pub struct Guest {
 /// All domains.
 pub struct Guests {
     /// A domain that is not up has none.
-    pub all: PolledLock<[Option<Guest>; GUESTS]>,
+    all: PolledLock<[Option<Guest>; GUESTS]>,
     /// Console rings, each with a lock of its own: printing takes long.
     pub rings: [PolledLock<Option<Ring>>; GUESTS],
 }
@@ -114,6 +114,12 @@ impl Guests {
     /// None is up.
     pub const fn none() -> Self {
         Self { all: PolledLock::new([const { None }; GUESTS]), rings: [const { PolledLock::new(None) }; GUESTS] }
+    }
+
+    /// All domains, for the caller alone.
+    #[inline(never)]
+    pub fn lock<const SLOTS: usize, W: World<SLOTS>>(&self, _: &W) -> Guard<'_, [Option<Guest>; GUESTS]> {
+        self.all.lock(W::wait)
     }
 
     /// A domain starts, its memory zero but for its images.
@@ -143,13 +149,13 @@ impl Guests {
         let vcpus = (0..vcpus as usize).map(info).take(VCPUS).collect();
         let guest = Guest { events: Events::new(), grants: Grants::new(grants), shared, vcpus, ring: window.ring };
         *self.rings[whose.index()].lock(W::wait) = Some(Ring::new(ring));
-        self.all.lock(W::wait)[whose.index()] = Some(guest);
+        self.lock(world)[whose.index()] = Some(guest);
         Ok(())
     }
 
     /// A domain ends: others lose its frames and its events before its memory is given away.
     pub fn end<const SLOTS: usize, W: World<SLOTS>>(&self, world: &mut W, whose: DomainNumber) {
-        let mut all = self.all.lock(W::wait);
+        let mut all = self.lock(&*world);
         super::events::close_all(world, &mut *all, whose);
         super::grants::revoke(world, &mut *all, whose);
         all[whose.index()] = None;

@@ -57,11 +57,11 @@ enum Pushed {
 /// Bytes that are looked at together.
 const WORD_BYTES: usize = size_of::<u64>();
 
-/// Whether each of eight bytes is between space and tilde: neither its own top bit is set nor that of 0x20 less, nor that
-/// of one more. Borrows and carries come from bytes that are not.
-const fn all_printable(word: u64) -> bool {
+/// Marks, by its top bit, the first of eight bytes that is not between space and tilde: its own top bit is set or that of
+/// 0x20 less or that of one more. Borrows and carries go up from bytes that are not, so what is marked below is right.
+const fn unprintable(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    (word | word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & (ONES * 0x80) == 0
+    (word | word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & (ONES * 0x80)
 }
 
 impl Line {
@@ -73,17 +73,22 @@ impl Line {
         while let (Some(word), Some(room)) =
             (text[taken..].first_chunk::<WORD_BYTES>(), self.bytes[self.used..].first_chunk_mut::<WORD_BYTES>())
         {
-            if !all_printable(u64::from_le_bytes(*word)) {
-                break;
-            }
+            // Bytes from the first unprintable one on are written over.
             *room = *word;
-            self.used += WORD_BYTES;
-            taken += WORD_BYTES;
+            let marked = unprintable(u64::from_le_bytes(*word));
+            let good = marked.trailing_zeros() as usize / u8::BITS as usize;
+            self.used += good;
+            taken += good;
             if self.used == LINE_BYTES {
                 return (taken, Pushed::Complete);
             }
+            if marked != 0 {
+                taken += 1;
+                if self.push(text[taken - 1]) == Pushed::Complete {
+                    return (taken, Pushed::Complete);
+                }
+            }
         }
-        // What is left of the text or of the line, or the bytes up to one that is special and the next few.
         for byte in text[taken..].iter().take(WORD_BYTES) {
             taken += 1;
             if self.push(*byte) == Pushed::Complete {

@@ -7,7 +7,6 @@ use std::vec::Vec;
 use paging::{El2, Frame, FrameRange, GuestAccess, GuestAttributes, Index, Ipa, Level, Memory, PAGE_BYTES, Stage2};
 
 use super::builder::{DomainPlan, DomainSpace, Part, Tools, build};
-use super::events;
 use super::grants;
 use super::guests::{Guests, RING_PAGES, Window};
 use super::hypercall::{Outcome, call};
@@ -36,8 +35,6 @@ pub(crate) const READ_ONLY: u64 = BASE + 23 * PAGE_BYTES;
 
 pub(crate) const ONE: DomainNumber = DomainNumber::new(1).expect("1 is not 0");
 pub(crate) const TWO: DomainNumber = DomainNumber::new(2).expect("2 is not 0");
-/// The third is not up.
-pub(crate) const THREE: DomainNumber = DomainNumber::new(3).expect("3 is not 0");
 
 const MEMORY: [Part; 3] = [
     Part::Heap { at: Ipa::new(BASE), pages: PAGES },
@@ -150,11 +147,6 @@ impl<'s> TestWorld<'_, 's> {
     /// Who calls.
     pub(crate) fn who(&self) -> DomainNumber {
         self.caller.domain
-    }
-
-    /// Whether a vCPU is to be interrupted.
-    pub(crate) fn is_due(&self, domain: DomainNumber, vcpu: u32) -> bool {
-        events::upcall_is_due(self, &mut *self.guests.all.lock(Self::wait), domain, vcpu)
     }
 
     /// The caller writes words, aligned, in its own memory.

@@ -3,7 +3,7 @@
 //! A domain's lock guards its tables and its area; the memory system's lock is taken while it is held, never before it.
 
 use arrayvec::ArrayVec;
-use paging::Frame;
+use paging::{Frame, FrameRange, GuestAccess, GuestAttributes, Ipa, Memory, PAGE_BYTES};
 
 use super::builder::{self, BuildError, DomainPlan, DomainSpace, IMAGES, Placed, Tools};
 use super::number;
@@ -11,7 +11,10 @@ use crate::arch::this::GuestFormat;
 use crate::board::DOMAINS;
 use crate::board::types::Domain;
 use crate::mm::domain_area::DomainSlot;
-use crate::mm::guest_tables::GuestTables;
+use crate::mm::guest_tables::{GuestTables, Stores, TablesError};
+use crate::mm::here::Here;
+use crate::mm::mapcache::{self, Context, OwnView};
+use crate::mm::this_cpu::ThisCpu;
 use crate::mm::{private, system};
 use crate::sync::{self, PolledLock};
 
@@ -95,6 +98,47 @@ pub(super) fn destroy(domain: &Domain) -> Destroyed {
             DomainSpace::destroy(here, &mut tools, &mut space.own, closed);
             let free = system.domain.counts().free;
             Destroyed { free, lost: space.free_before.saturating_sub(free) }
+        })
+    })
+}
+
+/// The frame that a domain has at an address, by its tables.
+pub(super) fn translate(domain: &Domain, at: Ipa) -> Option<Frame> {
+    let cpu = ThisCpu::new();
+    let mut reach = mapcache::here().enter(Context::Idle).expect("an idle context acts for whoever is loaded");
+    let leaf = with(domain, |space| space.own.as_ref()?.tables.translate(&Here::new(&cpu, &mut reach), at))?;
+    Some(leaf.frame.add((at.get() - leaf.at.get()) / PAGE_BYTES))
+}
+
+/// Shows a frame of another domain's at an address where there is nothing.
+///
+/// # Errors
+/// Nothing has changed.
+pub(super) fn show(
+    domain: &Domain,
+    at: Ipa,
+    frame: Frame,
+    access: GuestAccess,
+) -> Result<(), TablesError<GuestFormat>> {
+    let attributes = GuestAttributes::new(access, Memory::Normal);
+    edit(domain, |tables, here, stores| tables.map(here, stores, at, FrameRange::new(frame, 1), attributes))
+}
+
+/// Takes back what [`show`] showed; every CPU has forgotten it on return.
+pub(super) fn hide(domain: &Domain, at: Ipa) {
+    let hidden = edit(domain, |tables, here, stores| tables.unmap(here, stores, at, 1, |_| {}));
+    hidden.expect("it was shown there, by a leaf of its own");
+}
+
+fn edit<R>(
+    domain: &Domain,
+    body: impl FnOnce(&mut GuestTables<GuestFormat>, &mut Here<'_, ThisCpu, OwnView>, &mut Stores<'_>) -> R,
+) -> R {
+    with(domain, |space| {
+        system::with(|system, here| {
+            let own = space.own.as_mut().expect("a domain has tables from its making to its end");
+            let mut stores = Stores { heap: &mut system.domain, vmap: &mut system.vmap, area: &mut own.area };
+            body(&mut own.tables, here, &mut stores)
         })
     })
 }

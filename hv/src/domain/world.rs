@@ -141,6 +141,17 @@ pub fn update<M: Machine, const SLOTS: usize>(
     Updated::Contended
 }
 
+/// Clears bits of a word of a page, and sets others, in one step; where nothing changes nothing is written.
+#[inline(never)]
+pub fn change<M: Machine, const SLOTS: usize>(
+    page: &Mapped<'_, M, SLOTS>,
+    index: Index,
+    clear: u64,
+    set: u64,
+) -> Updated {
+    update(page, index, |old| Some(old & !clear | set).filter(|new| *new != old))
+}
+
 /// The page that a guest calls by this frame number.
 pub fn page_at(number: u64) -> Option<Ipa> {
     number.checked_mul(PAGE_BYTES).map(Ipa::new)

@@ -35,6 +35,7 @@ mod trap;
 
 pub(super) use exit::exit;
 use interrupts::Vcpu;
+pub use memory::{past_caches, translate};
 use system::System;
 
 /// What a vCPU's register page holds.

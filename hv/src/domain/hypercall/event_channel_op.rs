@@ -32,7 +32,7 @@ pub(super) fn answer<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>
     if command == SEND {
         return super::answer(send(call, me, at));
     }
-    let mut all = call.guests.all.lock(W::wait);
+    let mut all = call.guests.lock(&*call.world);
     let (world, all) = (&mut *call.world, &mut all[..]);
     super::answer(match command {
         BIND_INTERDOMAIN => bind_interdomain(world, all, me, at),
@@ -55,7 +55,7 @@ fn port<const SLOTS: usize>(world: &impl World<SLOTS>, at: u64) -> Result<u32, E
 
 fn send<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, me: DomainNumber, at: u64) -> Done {
     let port = port(call.world, at)?;
-    let sent = events::send(call.world, &mut *call.guests.all.lock(W::wait), me, port)?;
+    let sent = events::send(call.world, &mut *call.guests.lock(&*call.world), me, port)?;
     match sent {
         Sent::Told => Ok(()),
         Sent::Console => empty_ring(call, me),
@@ -69,7 +69,7 @@ fn empty_ring<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, me: D
         None => Was::NotFull,
     };
     match was {
-        Was::Full => events::raise(call.world, &mut *call.guests.all.lock(W::wait), me, CONSOLE_PORT),
+        Was::Full => events::raise(call.world, &mut *call.guests.lock(&*call.world), me, CONSOLE_PORT),
         Was::NotFull => {}
     }
     Ok(())

@@ -62,7 +62,7 @@ fn copy<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: u64) ->
     let (bytes, flags) = (asked.u16(32), asked.u16(34));
     let sides = [side(call, &asked, 0, flags & SOURCE_GREF), side(call, &asked, 16, flags & DEST_GREF)];
     let status = match sides {
-        [Ok(from), Ok(to)] => grants::copy(&*call.world, &mut *call.guests.all.lock(W::wait), from, to, bytes),
+        [Ok(from), Ok(to)] => grants::copy(&*call.world, &mut *call.guests.lock(&*call.world), from, to, bytes),
         [Err(status), _] | [_, Err(status)] => status,
     };
     tell(call, at, 36, status)
@@ -101,7 +101,7 @@ fn map<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: u64) -> 
     let mapped = match (access, by) {
         (Ok(access), Ok(by)) if place.is_frame_aligned() => {
             let map = Map { grant: GrantRef { by, entry }, at: place, access };
-            grants::map(call.world, &mut *call.guests.all.lock(W::wait), map)
+            grants::map(call.world, &mut *call.guests.lock(&*call.world), map)
         }
         (Ok(_), Ok(_)) => Err(Status::BadAddress),
         (Err(status), _) | (_, Err(status)) => Err(status),
@@ -122,7 +122,7 @@ fn map<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: u64) -> 
 fn unmap<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: u64) -> Done {
     let asked = arguments::read::<SLOTS, 24>(&*call.world, at)?;
     let place = Ipa::new(asked.u64(0));
-    let done = grants::unmap(call.world, &mut *call.guests.all.lock(W::wait), asked.u32(16), place);
+    let done = grants::unmap(call.world, &mut *call.guests.lock(&*call.world), asked.u32(16), place);
     tell(call, at, 20, done.err().unwrap_or(Status::Okay))
 }
 
@@ -150,6 +150,7 @@ fn get_version<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: 
 }
 
 /// An operation's status, in its structure.
+#[inline(never)]
 fn tell<const SLOTS: usize, W: World<SLOTS>>(call: &Call<'_, W>, at: u64, offset: u64, status: Status) -> Done {
     arguments::write(&*call.world, at.wrapping_add(offset), &(status as i16).to_le_bytes())
 }

@@ -47,7 +47,7 @@ fn set<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: u64) -> 
 fn get<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, console: GuestConsole, at: u64) -> Done {
     let asked = arguments::read::<SLOTS, STRUCT_BYTES>(&*call.world, at)?;
     let me = own(call.world.caller().domain, asked.u16(0))?;
-    let ring = events::guest(&mut *call.guests.all.lock(W::wait), me)?.ring.get() / PAGE_BYTES;
+    let ring = events::guest(&mut *call.guests.lock(&*call.world), me)?.ring.get() / PAGE_BYTES;
     let value = match (asked.u32(4), console) {
         (CALLBACK_IRQ, _) => call.world.callback(),
         (CONSOLE_PFN, GuestConsole::Hypercall) => ring,

@@ -36,7 +36,7 @@ pub(super) fn answer<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>
 fn add<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: u64) -> Done {
     let asked = arguments::read::<SLOTS, 24>(&*call.world, at)?;
     let me = own(call.world.caller().domain, asked.u16(0))?;
-    let all = &mut *call.guests.all.lock(W::wait);
+    let all = &mut *call.guests.lock(&*call.world);
     place(&*call.world, all, me, asked.u32(4), asked.u64(8), asked.u64(16))
 }
 
@@ -52,7 +52,7 @@ fn add_batch<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: u6
     for number in 0..u64::from(count) {
         let word = |array: u64| arguments::read::<SLOTS, 8>(&*call.world, array.wrapping_add(8 * number));
         let (index, page) = (word(indices)?.u64(0), word(places)?.u64(0));
-        let placed = place(&*call.world, &mut *call.guests.all.lock(W::wait), me, space, index, page);
+        let placed = place(&*call.world, &mut *call.guests.lock(&*call.world), me, space, index, page);
         let error = placed.map_or_else(|error| -i32::from(error as u8), |()| 0);
         arguments::write(&*call.world, errors.wrapping_add(4 * number), &error.to_le_bytes())?;
     }

@@ -38,7 +38,7 @@ pub(super) fn answer<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>
 
 fn block<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>) -> Outcome {
     let caller = call.world.caller();
-    let mut all = call.guests.all.lock(W::wait);
+    let mut all = call.guests.lock(&*call.world);
     let due = events::unmask_upcalls(&*call.world, &mut *all, caller.domain, caller.vcpu);
     if due { Outcome::Answer(0) } else { Outcome::Block }
 }
@@ -68,7 +68,7 @@ fn poll<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>, at: u64) ->
     }
     for number in 0..u64::from(count) {
         let port = arguments::read::<SLOTS, 4>(&*call.world, ports.wrapping_add(4 * number))?.u32(0);
-        if events::is_pending(&*call.world, &mut *call.guests.all.lock(W::wait), me, port)? {
+        if events::is_pending(&*call.world, &mut *call.guests.lock(&*call.world), me, port)? {
             return Ok(Outcome::Answer(0));
         }
     }

@@ -20,7 +20,7 @@ const RUNNING: [u8; 48] = [0; 48];
 pub(super) fn answer<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>) -> Outcome {
     let [command, vcpu, at, ..] = call.args;
     let caller = call.world.caller();
-    let vcpus = events::guest(&mut *call.guests.all.lock(W::wait), caller.domain).map(|guest| guest.vcpus.len());
+    let vcpus = events::guest(&mut *call.guests.lock(&*call.world), caller.domain).map(|guest| guest.vcpus.len());
     let vcpu = match (u32::try_from(vcpu), vcpus) {
         (Ok(vcpu), Ok(vcpus)) if (vcpu as usize) < vcpus => vcpu,
         _ => return Errno::NoEntry.into(),
@@ -50,7 +50,7 @@ fn register_vcpu_info<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W
     }
     let me = call.world.caller().domain;
     let frame = page_at(page).and_then(|at| call.world.frame(me, at)).ok_or(Errno::Invalid)?;
-    let mut all = call.guests.all.lock(W::wait);
+    let mut all = call.guests.lock(&*call.world);
     let guest = events::guest(&mut *all, me)?;
     let new = VcpuInfo { frame, word: Index::new(word), registered: Registered::Yes };
     let info = guest.vcpus.get_mut(vcpu as usize).ok_or(Errno::NoEntry)?;

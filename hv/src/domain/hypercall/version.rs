@@ -38,11 +38,11 @@ pub(super) fn answer<const SLOTS: usize, W: World<SLOTS>>(call: &mut Call<'_, W>
     super::answer(match what {
         VERSION => return Outcome::Answer(ABI),
         PAGESIZE => return Outcome::Answer(PAGE_BYTES),
-        EXTRAVERSION => text::<SLOTS, EXTRAVERSION_BYTES>(world, at, b".0-tabula"),
-        COMPILE_INFO => text::<SLOTS, COMPILE_INFO_BYTES>(world, at, b"rustc"),
-        CAPABILITIES => text::<SLOTS, CAPABILITIES_BYTES>(world, at, b"xen-3.0-aarch64 "),
-        CHANGESET => text::<SLOTS, CHANGESET_BYTES>(world, at, b"none"),
-        COMMANDLINE => text::<SLOTS, COMMANDLINE_BYTES>(world, at, b"<denied>"),
+        EXTRAVERSION => text(world, at, b".0-tabula", EXTRAVERSION_BYTES),
+        COMPILE_INFO => text(world, at, b"rustc", COMPILE_INFO_BYTES),
+        CAPABILITIES => text(world, at, b"xen-3.0-aarch64 ", CAPABILITIES_BYTES),
+        CHANGESET => text(world, at, b"none", CHANGESET_BYTES),
+        COMMANDLINE => text(world, at, b"<denied>", COMMANDLINE_BYTES),
         // No part of the guest's address space is the hypervisor's.
         PLATFORM_PARAMETERS => arguments::write(world, at, &[0; 8]),
         // A handle is an identifier that is known elsewhere; there is no elsewhere.
@@ -63,12 +63,13 @@ fn features<const SLOTS: usize>(world: &impl World<SLOTS>, at: u64) -> Done {
 }
 
 /// A text, and zeroes up to the end of its field.
-fn text<const SLOTS: usize, const BYTES: usize>(world: &impl World<SLOTS>, at: u64, text: &[u8]) -> Done {
+#[inline(never)]
+fn text<const SLOTS: usize>(world: &impl World<SLOTS>, at: u64, text: &[u8], bytes: usize) -> Done {
     const ZEROES: [u8; 64] = [0; 64];
     arguments::write(world, at, text)?;
     let mut done = text.len();
-    while done < BYTES {
-        let part = ZEROES.len().min(BYTES - done);
+    while done < bytes {
+        let part = ZEROES.len().min(bytes - done);
         arguments::write(world, at.wrapping_add(done as u64), &ZEROES[..part])?;
         done += part;
     }

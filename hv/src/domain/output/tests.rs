@@ -3,7 +3,7 @@
 use std::string::String;
 use std::vec::Vec;
 
-use super::{LINE_BYTES, Line, Pushed, all_printable};
+use super::{LINE_BYTES, Line, Pushed, unprintable};
 
 /// All lines of a text, the unfinished one last; taken in pieces of this size.
 fn lines(text: &[u8], piece: usize) -> Vec<String> {
@@ -63,13 +63,15 @@ fn pieces_of_any_size_make_the_same_lines() {
 }
 
 #[test]
-fn eight_bytes_are_printable_when_each_is() {
+fn the_first_byte_that_is_not_printable_is_found() {
     for byte in 0..=255_u8 {
         for at in 0..8 {
             for rest in [b' ', b'~', b'a'] {
                 let mut word = [rest; 8];
                 word[at] = byte;
-                assert_eq!(all_printable(u64::from_le_bytes(word)), (b' '..=b'~').contains(&byte), "{byte:#x} at {at}");
+                let printable = (b' '..=b'~').contains(&byte);
+                let first = unprintable(u64::from_le_bytes(word)).trailing_zeros() / 8;
+                assert_eq!(first as usize, if printable { 8 } else { at }, "{byte:#x} at {at}");
             }
         }
     }

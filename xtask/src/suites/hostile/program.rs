@@ -140,7 +140,7 @@ fn expect(number: u64) -> Vec<u32> {
 }
 
 fn numbers() -> Vec<Call> {
-    let unknown = [0, 17, 19, 63, 1 << 32 | CONSOLE_IO, u64::MAX];
+    let unknown = [0, 16, 19, 63, 1 << 32 | CONSOLE_IO, u64::MAX];
     let mut calls: Vec<Call> = unknown.map(|number| (hvc(XEN), [0; 3], number, ENOSYS)).into();
     calls.extend([2, 3, 1 << 32, u64::MAX].map(|command| (hvc(XEN), [command, 1, 0], CONSOLE_IO, ENOSYS)));
     // There is nothing to read, wherever it should go.

@@ -25,7 +25,7 @@ const INTERRUPT: u64 = 1;
 const INTERRUPT_AARCH32: u64 = 5;
 
 /// Bytes of an A64 instruction.
-const INSTRUCTION_BYTES: u64 = 4;
+pub(super) const INSTRUCTION_BYTES: u64 = 4;
 
 /// The immediate of a hypercall in the Xen ABI. Xen, public/arch-arm.h.
 const XEN_IMMEDIATE: u16 = 0xea1;

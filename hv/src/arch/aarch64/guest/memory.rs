@@ -1,4 +1,4 @@
-//! Copies out of the loaded guest's memory, by its own addresses.
+//! Where the loaded guest's addresses lead, by its own tables and by ours, and its instructions.
 //!
 //! One page is mapped by this CPU's map cache while it is copied; nothing of the guest becomes a reference.
 
@@ -7,34 +7,33 @@
 
 use core::arch::asm;
 
-use aarch64_cpu::registers::{PAR_EL1, Readable, Writeable};
+use aarch64_cpu::registers::{PAR_EL1, Readable, SCTLR_EL1, Writeable};
 use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr, VirtAddr};
 
-use super::GuestAddr;
 use crate::board::types::Domain;
+use crate::fault::Attempt;
+use crate::mm::guest_walk::GuestVirt;
 use crate::mm::mapcache::{self, Context};
 
-/// The guest cannot read there itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
-
-/// Copies from `from` up to the end of its page or of `into`, and returns how much.
-pub(super) fn read(domain: &Domain, from: GuestAddr, into: &mut [u8]) -> Result<usize, Unreadable> {
-    let physical = translate(from)?;
+/// Copies from `from` up to the end of its page or of `into`, and returns how much; `None` where the guest cannot read
+/// there itself.
+pub(super) fn read(domain: &Domain, from: GuestVirt, into: &mut [u8]) -> Option<usize> {
+    let physical = translate(from, Attempt::Read)?;
     let frame = Frame::containing(physical);
     let memory = FrameRange::new(Frame::containing(domain.memory), domain.memory_bytes / PAGE_BYTES);
     if !memory.contains(frame) {
-        return Err(Unreadable);
+        return None;
     }
     let offset = physical.page_offset() as usize;
     let bytes = into.len().min(PAGE_BYTES as usize - offset);
-    let cache = mapcache::here().enter(Context::Guest { vmid: domain.vmid }).map_err(|_| Unreadable)?;
-    let page = cache.map(frame).map_err(|_| Unreadable)?;
+    let page = mapcache::here().enter(Context::Guest { vmid: domain.vmid }).ok()?.map(frame).ok()?;
     // Lines that the guest wrote past, with its caches off, are forgotten, and those that it wrote with them on are
     // written back: what follows reads what it wrote.
-    page.clean();
-    page.copy_out(offset, &mut into[..bytes]).map_err(|_| Unreadable)?;
-    Ok(bytes)
+    if past_caches() {
+        page.clean();
+    }
+    page.copy_out(offset, &mut into[..bytes]).ok()?;
+    Some(bytes)
 }
 
 /// The frame that the hypervisor itself reads at `at`. Arm ARM, "AT S1E2R", PAR_EL1.
@@ -45,11 +44,25 @@ pub(super) fn shown(at: VirtAddr) -> Option<Frame> {
     found.map(|page| Frame::containing(PhysAddr::new(page)))
 }
 
-/// What the guest's tables, both stages, make of its address. Arm ARM, "AT S12E1R", PAR_EL1.
-fn translate(at: GuestAddr) -> Result<PhysAddr, Unreadable> {
-    // SAFETY: as `shown`.
-    let found = result_of(|| unsafe { asm!("at s12e1r, {}", "isb", in(reg) at.0, options(nostack, preserves_flags)) });
-    found.map(|page| PhysAddr::new(page + at.0 % PAGE_BYTES)).ok_or(Unreadable)
+/// What the guest's tables, both stages, make of its address, where they allow the access. Arm ARM, "AT S12E1R",
+/// "AT S12E1W", PAR_EL1.
+pub fn translate(at: GuestVirt, access: Attempt) -> Option<PhysAddr> {
+    let page = match access {
+        // SAFETY: as `shown`.
+        Attempt::Write => {
+            result_of(|| unsafe { asm!("at s12e1w, {}", "isb", in(reg) at.get(), options(nostack, preserves_flags)) })
+        }
+        // SAFETY: as `shown`.
+        Attempt::Read | Attempt::Execute => {
+            result_of(|| unsafe { asm!("at s12e1r, {}", "isb", in(reg) at.get(), options(nostack, preserves_flags)) })
+        }
+    };
+    page.map(|page| PhysAddr::new(page + at.get() % PAGE_BYTES))
+}
+
+/// Whether the guest's accesses go past the caches: its MMU or its data cache is off. Arm ARM, SCTLR_EL1.M, SCTLR_EL1.C.
+pub fn past_caches() -> bool {
+    !SCTLR_EL1.matches_all(SCTLR_EL1::M::Enable + SCTLR_EL1::C::Cacheable)
 }
 
 /// The physical page that an AT instruction finds. PAR_EL1 is the guest's: it is as it was on return.

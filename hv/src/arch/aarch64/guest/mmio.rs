@@ -6,9 +6,10 @@ use paging::{Ipa, VirtAddr};
 
 use super::control::Devices;
 use super::interrupts::Vcpu;
-use super::{Context, GuestAddr, memory};
+use super::{Context, memory};
 use crate::board::types::{Domain, GuestGic, GuestRange};
 use crate::domain::output;
+use crate::mm::guest_walk::GuestVirt;
 use crate::vdev::exception::Exception;
 use crate::vdev::gic::{Effect, Intid, REDISTRIBUTOR_BYTES};
 use crate::vdev::instruction::Instruction;
@@ -94,10 +95,8 @@ pub(super) fn access(context: &mut Context, vcpu: Vcpu, syndrome: u64, at: Ipa, 
 /// Reads the instruction through the guest's own tables.
 fn fetch(context: &Context, by: VirtAddr) -> Option<Instruction> {
     let mut word = [0; INSTRUCTION_BYTES as usize];
-    match memory::read(context.domain, GuestAddr(context.counter), &mut word) {
-        Ok(bytes) if bytes == word.len() => Instruction::decode(u32::from_le_bytes(word), &context.x, by.get()),
-        Ok(_) | Err(_) => None,
-    }
+    memory::read(context.domain, GuestVirt::new(context.counter), &mut word).filter(|bytes| *bytes == word.len())?;
+    Instruction::decode(u32::from_le_bytes(word), &context.x, by.get())
 }
 
 fn perform(x: &mut [u64; 31], vcpu: Vcpu, device: Device, offset: u64, transfer: Transfer) {
