@@ -73,26 +73,40 @@ impl fmt::Write for Console {
 }
 
 fn write(bytes: &[u8]) -> fmt::Result {
-    let result: u64;
-    // SAFETY: the hypervisor reads `bytes.len()` bytes at the slice's address and changes x0 alone (Xen ABI for
-    // AArch64: number in x16, arguments and result from x0).
-    unsafe {
-        asm!("hvc #0xea1", in("x16") CONSOLE_IO, inlateout("x0") CONSOLE_WRITE => result,
-            in("x1") bytes.len(), in("x2") bytes.as_ptr(), options(nostack));
+    let at = bytes.as_ptr().expose_provenance();
+    match hypercall(CONSOLE_IO, [CONSOLE_WRITE, bytes.len() as u64, at as u64]) {
+        0 => Ok(()),
+        _ => Err(fmt::Error),
     }
-    if result == 0 { Ok(()) } else { Err(fmt::Error) }
 }
+
+/// A call of the Xen ABI: number in x16, arguments and answer from x0. Structures are passed by address, and are the
+/// callee's to change until it returns.
+pub(crate) fn hypercall(number: u64, arguments: [u64; 3]) -> i64 {
+    let [first, second, third] = arguments;
+    let answer: i64;
+    // SAFETY: the hypervisor reads and writes structures whose addresses were exposed, and changes x0 alone.
+    unsafe {
+        asm!("hvc #0xea1", in("x16") number, inlateout("x0") first => answer, in("x1") second, in("x2") third,
+            options(nostack));
+    }
+    answer
+}
+
+/// Reads the aligned word at an address of the guest's that is mapped by grant.
+pub(crate) fn granted_word(at: u64) -> u64 {
+    let at = core::ptr::with_exposed_provenance::<u64>(at as usize);
+    // SAFETY: the caller has mapped a granted page there, inside the gigabyte that `mmu::enable` maps.
+    unsafe { at.read_volatile() }
+}
+
 
 /// Has the hypervisor write its version's suffix into `buffer`; what it answers does not matter here.
 pub(crate) fn extra_version(buffer: &mut [u8]) {
     if buffer.len() < EXTRA_VERSION_BYTES {
         return;
     }
-    // SAFETY: the hypervisor writes 16 bytes at the buffer's address, which has as many, and changes x0 alone.
-    unsafe {
-        asm!("hvc #0xea1", in("x16") XEN_VERSION, inlateout("x0") EXTRA_VERSION => _, in("x1") buffer.as_mut_ptr(),
-            options(nostack));
-    }
+    hypercall(XEN_VERSION, [EXTRA_VERSION, buffer.as_mut_ptr().expose_provenance() as u64, 0]);
 }
 
 /// A page of the guest's memory, which nothing else of it uses.

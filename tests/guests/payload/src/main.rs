@@ -1,4 +1,5 @@
-//! The built-in guest: prints through console hypercalls, reads its device tree, turns its MMU on, switches off.
+//! The built-in guest: prints through console hypercalls, reads its device tree, turns its MMU on, does what its command
+//! line asks for, switches off.
 //!
 //! Never touches a device: it runs on every board that can run a guest.
 
@@ -6,9 +7,12 @@
 #![no_main]
 
 mod audit;
+mod calls;
+mod exchange;
 mod machine;
 mod mmu;
 mod tree;
+mod xen;
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
@@ -29,14 +33,29 @@ extern "C" fn main(device_tree: u64, entered_ticks: u64) -> ! {
             if facts.command_line.ends_with(audit::WORD) {
                 audit::run(&facts, entered_ticks);
             }
+            role(facts.command_line);
         }
         None => say(format_args!("no device tree at {device_tree:#x}")),
     }
     machine::power_off()
 }
 
+/// What the command line asks for besides.
+fn role(command_line: &[u8]) {
+    let done = match command_line {
+        b"role=offer" => exchange::offer(),
+        b"role=take" => exchange::take(),
+        b"role=calls" => calls::run(),
+        b"role=alone" => exchange::alone(),
+        _ => Ok(()),
+    };
+    if let Err(failed) = done {
+        say(format_args!("{} answered {}", failed.call, failed.answer));
+    }
+}
+
 /// One line; a console that refuses bytes leaves nothing else to do.
-fn say(line: core::fmt::Arguments<'_>) {
+pub(crate) fn say(line: core::fmt::Arguments<'_>) {
     if writeln!(Console::default(), "payload: {line}").is_err() {
         machine::power_off()
     }
