@@ -5,6 +5,7 @@
 //! emulated generic timer, which under `-icount shift=0` counts instructions too and knows nothing of the plugin: two
 //! sums that differ are no figure. Nothing else here passes or fails.
 
+mod calls;
 mod counter;
 pub mod memory;
 
@@ -21,6 +22,8 @@ use crate::failure::Failure;
 use crate::project::Project;
 
 use counter::{REPEATABLE, SCRUB_SYMBOL, count, function};
+
+pub use calls::{Calls, calls};
 
 /// The board whose boot is counted, with one CPU.
 const BOARD: &str = "qemu-arm64";
@@ -113,7 +116,7 @@ impl Boot {
 
 /// Counts one boot of a one-CPU variant of the board.
 pub fn boot(builder: &Builder<'_>) -> Result<Boot, Failure> {
-    let board = one_cpu_board(builder.project)?;
+    let board = one_cpu_board(builder.project, "1cpu", "")?;
     let built = builder.build(&board, Profile::Release)?;
     let plugin = counter::plugin(builder.project)?;
     let out = built.folder.join("instructions.txt");
@@ -132,12 +135,8 @@ pub fn boot(builder: &Builder<'_>) -> Result<Boot, Failure> {
             Failure::Run(format!("the counter reported no `{range}` at {phase}: was the payload reached?"))
         })
     };
-    let machine = built.planned.plan.board.emulator.as_ref().map_or_else(String::new, |emulator| {
-        let cpu = emulator.cpu.as_deref().unwrap_or("default CPU");
-        format!("{} {cpu}, 1 CPU, {} MiB RAM", emulator.machine, emulator.memory_bytes >> 20)
-    });
     Ok(Boot {
-        machine,
+        machine: machine(&built),
         entry: at("stop", "entry")?,
         text: at("stop", "text")?,
         scrub: at("stop", "scrub")?,
@@ -153,6 +152,14 @@ fn scrubbed(line: &str) -> Option<u64> {
     line.split_once(SCRUBBED)?.1.split_once(" KiB")?.0.parse().ok()
 }
 
+/// Machine, CPU and RAM of a board with one CPU.
+fn machine(built: &Built) -> String {
+    built.planned.plan.board.emulator.as_ref().map_or_else(String::new, |emulator| {
+        let cpu = emulator.cpu.as_deref().unwrap_or("default CPU");
+        format!("{} {cpu}, 1 CPU, {} MiB RAM", emulator.machine, emulator.memory_bytes >> 20)
+    })
+}
+
 /// The instructions that the timer's ticks stand for, from the payload's line.
 fn timed(lines: &[String]) -> Result<u64, Failure> {
     let line = lines.iter().find_map(|line| line.strip_prefix(ENTERED));
@@ -164,18 +171,18 @@ fn timed(lines: &[String]) -> Result<u64, Failure> {
     }
 }
 
-/// The board with its first core only, as an out-of-tree file beside the build's output.
-fn one_cpu_board(project: &Project) -> Result<BoardFile, Failure> {
+/// The board with its first core only and what else differs, as an out-of-tree file beside the build's output.
+fn one_cpu_board(project: &Project, what: &str, differs: &str) -> Result<BoardFile, Failure> {
     let original = boards::resolve_one(project, project.root(), BOARD)?;
     let original = project.root().join(&original.path);
     let folder = project.target().join("bench");
     std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
     let text = std::fs::read_to_string(&original).map_err(|error| Failure::file("read", &original, &error))?;
-    let name = format!("{BOARD}-1cpu");
+    let name = format!("{BOARD}-{what}");
     let base = folder.join(format!("{BOARD}.toml"));
     let variant = folder.join(format!("{name}.toml"));
     let own = format!(
-        "schema = 1\nbase = \"{BOARD}.toml\"\n\n[platform]\nname = \"{name}\"\n\n[[cpu.core]]\nmpidr = 0x0\ntype = \"one\"\n"
+        "schema = 1\nbase = \"{BOARD}.toml\"\n\n[platform]\nname = \"{name}\"\n\n[[cpu.core]]\nmpidr = 0x0\ntype = \"one\"\n\n{differs}"
     );
     for (path, text) in [(&base, &text), (&variant, &own)] {
         std::fs::write(path, text).map_err(|error| Failure::file("write", path, &error))?;

@@ -15,6 +15,10 @@ pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failur
             print(*format, &boot, bench::Boot::text);
             boot.agree()
         }
+        What::Calls { format } => {
+            print(*format, &bench::calls(&context.builder(Guest::Described))?, bench::Calls::text);
+            Ok(())
+        }
         What::Memory { platform, policy, format } => {
             let memory = memory::memory(&context.builder(Guest::Described), platform.as_deref(), policy.as_deref())?;
             print(*format, &memory, memory::Memory::text);
