@@ -24,7 +24,7 @@ fn board(cpus: u64, banks: u64) -> String {
     }
     text.push_str("[cpu]\nenable-method = \"psci\"\npsci = { conduit = \"smc\" }\n\n");
     for cpu in 0..cpus {
-        let mpidr = (cpu / 16) << 8 | cpu % 16;
+        let mpidr = ((cpu / 16) << 8) | (cpu % 16);
         write!(text, "[[cpu.core]]\nmpidr = {mpidr:#x}\n\n").expect("strings take all text");
     }
     let bytes = cpus.max(1) * 0x2_0000;

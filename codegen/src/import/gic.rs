@@ -113,16 +113,11 @@ fn v2(tree: &Tree, node: NodeId, regions: &[Region], gic: &mut Gic) {
     };
     let page = |region: &Region| Region { bytes: region.bytes.max(0x1000), ..*region };
     gic.one("gicd", page(gicd), "reg");
-    let whole = Region { bytes: GICC_BYTES, ..*gicc };
-    let free = !regions.iter().any(|other| other != gicc && other.meets(whole));
-    match gicc.bytes < GICC_BYTES && free && gicc.base.checked_add(GICC_BYTES).is_some() {
-        true => gic.one("gicc", whole, &format!("reg says {}; GICC_DIR lies behind", page::hex(gicc.bytes))),
-        false => gic.one("gicc", *gicc, "reg"),
-    }
+    interface("gicc", gicc, regions, gic);
     match rest {
         [gich, gicv, ..] if gich.bytes > 0 && gicv.bytes > 0 => {
             gic.one("gich", *gich, "reg");
-            gic.one("gicv", *gicv, "reg");
+            interface("gicv", gicv, regions, gic);
         }
         _ => gic.class = IrqClass::GicV2Plain,
     }
@@ -131,6 +126,21 @@ fn v2(tree: &Tree, node: NodeId, regions: &[Region], gic: &mut Gic) {
     }
     let frames = below(tree, node, "arm,gic-v2m-frame");
     gic.many("v2m", &frames, "arm,gic-v2m-frame");
+}
+
+/// A CPU interface, a guest's or the host's, is two pages; some trees show the first only.
+fn interface(key: &'static str, stated: &Region, regions: &[Region], gic: &mut Gic) {
+    let whole = Region { bytes: GICC_BYTES, ..*stated };
+    let ends = stated.base.checked_add(GICC_BYTES).is_some();
+    let free = ends && !regions.iter().any(|other| other != stated && other.meets(whole));
+    match stated.bytes < GICC_BYTES && free {
+        true => gic.one(
+            key,
+            whole,
+            &format!("reg says {}; the register that deactivates lies behind", page::hex(stated.bytes)),
+        ),
+        false => gic.one(key, *stated, "reg"),
+    }
 }
 
 fn v3(tree: &Tree, node: NodeId, regions: &[Region], gic: &mut Gic) {

@@ -19,7 +19,7 @@ use crate::smp::StartError;
 pub(super) fn start(cpu: CpuIndex) -> Result<(), StartError> {
     let Some(at) = CPUS[cpu.get()].release else { return Err(StartError::Silent) };
     let attributes = HostAttributes { access: HostAccess::ReadWrite, memory: Memory::Normal };
-    let fixmap = Leaves::of(&FIXMAP);
+    let fixmap = Leaves::of(&FIXMAP, "release address");
     let slot = FIXMAP_FREE as usize;
     let page = fixmap.set(slot, Frame::containing(at), attributes);
     let word = VirtAddr::new(page.get() + at.get() % PAGE_BYTES);
