@@ -290,3 +290,26 @@ fn what_the_guest_moved_about_comes_back_all_the_same_and_what_is_others_stays()
         assert_eq!(state(system), before);
     });
 }
+
+#[test]
+fn a_devices_registers_are_shown_and_left_alone() {
+    const WORD: u64 = 0x5157_0000_1111_2222;
+    with::<El2, _>(4, Verdict::Stop, |rig, system| {
+        let before = state(system);
+        let registers = FrameRange::new(ASIDE.first.add(3), 2);
+        rig.sim.memory.store(registers.first, Index::new(4), WORD).expect("it is RAM");
+        let at = pages_on(BASE, 5000);
+        let memory = [heap(10)[0], Part::Device { at, frames: registers }];
+        let plan = DomainPlan { memory: &memory, ..plan::<El2>(Retention::PoolWindow, &[]) };
+        let (built, _) = make::<El2, Stage2>(&rig.cpus[0], system, &plan).expect("there is plenty");
+        let translate = |at| rig.cpus[0].idle(|here| built.space.tables.translate(here, at));
+        let leaf = translate(at).map(|leaf| (leaf.frame, leaf.attributes));
+        assert_eq!(leaf, Some((registers.first, super::REGISTERS)));
+        let own = translate(BASE).map(|leaf| leaf.attributes);
+        assert_eq!(own, Some(super::ATTRIBUTES), "memory is memory");
+        assert_eq!(rig.sim.memory.load(registers.first, Index::new(4)), Some(WORD), "made, and nothing scrubbed");
+        destroy(&rig.cpus[0], system, built);
+        assert_eq!(rig.sim.memory.load(registers.first, Index::new(4)), Some(WORD), "over, and nothing scrubbed");
+        assert_eq!(state(system), before);
+    });
+}
