@@ -1,4 +1,5 @@
-//! Tables that heap pages need: pooled as the heap keeps them, and each in a block of its own.
+//! Tables that heap pages need: pooled as the heap keeps them, and each in a block of its own. The latter at the end of
+//! the heap's area, which policy `none` alone has.
 //!
 //! Counts; nothing here is timed.
 
@@ -28,7 +29,7 @@ static PAGES: TicketMutex<ArrayVec<HeapPages, POOLED>> = TicketMutex::new(ArrayV
 pub(super) fn count() {
     system::with(|memory, here| {
         pooled(memory, here);
-        if DIRECTMAP.policy != Policy::Full {
+        if DIRECTMAP.policy == Policy::None {
             scattered(memory, here);
         }
     });
