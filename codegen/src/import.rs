@@ -268,7 +268,7 @@ fn hypervisor(console: &console::Console, gic: &gic::Gic, answers: &Answers, pag
     page.header("[boot]");
     page.key("entry", "\"linux-image\"", "what boot loaders for AArch64 take");
     page.header("[layout]");
-    page.key("image", "{ text = \"128 KiB\", rodata = \"32 KiB\", data = \"32 KiB\" }", "");
+    page.key("image", "{ text = \"192 KiB\", rodata = \"48 KiB\", data = \"48 KiB\" }", "");
     page.key("stack", "{ size = \"16 KiB\" }", "");
     page.key("fixmap", &format!("{{ slots = {} }}", 16 + console.pages()), "a page each for what is mapped for good");
     page.key("pmap", "{ slots = 8 }", "");
