@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row<Late>] = &[
     Row::when(When::Sparse, "p8: a freed page is seen on no cpu, not even by one that has just used it", seen_nowhere),
     Row::when(When::Full, "p8: under full a freed page stays in sight, and nothing is mapped for one", stays_in_sight),
     Row::new("p8: whichever frame is refused, a page leaves nothing mapped", refused),
-    Row::when(When::Elastic, "p8: 100,000 random allocations and frees end where they began", random),
+    Row::when(When::Elastic, "p8: 10,000 random allocations and frees end where they began", random),
     Row::new("p8: two cpus allocate and free at once", two_at_once),
     Row::when(When::ByPage, "p9: tables come from the heap once it has its first block", tables_of_the_heap),
     Row::when(When::Elastic, "heap: pools grow out of free memory and go back to it", elastic),
@@ -114,7 +114,7 @@ fn refused(_bench: &mut Bench) -> Outcome {
 }
 
 /// Steps of a random row.
-const STEPS: u64 = 100_000;
+const STEPS: u64 = 10_000;
 /// Chunks that it holds at most.
 const HELD_MAX: usize = 24;
 

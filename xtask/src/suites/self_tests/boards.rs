@@ -3,6 +3,7 @@
 //! The shipped board as it is, and variants of it with two CPUs.
 
 use super::rows::{Row, When};
+use crate::suites::Length;
 use crate::suites::variants::Variant;
 
 /// A board, and which rows it is due.
@@ -11,6 +12,8 @@ pub(super) struct Board {
     name: &'static str,
     /// What it is, in a phrase.
     pub(super) what: &'static str,
+    /// In which runs it is tested.
+    pub(super) length: Length,
     /// Which conditions hold on it.
     holds: &'static [When],
     text: fn(base: &str) -> String,
@@ -21,19 +24,22 @@ pub(super) const BOARDS: [Board; 4] = [
     Board {
         name: "none",
         what: "policy none",
+        length: Length::Short,
         holds: &[When::Sparse, When::NoWindow, When::ByPage, When::Elastic, When::Strict],
         text: |_| String::new(),
     },
-    Board { name: "full", what: "policy full", holds: &[When::Full, When::Elastic], text: full },
+    Board { name: "full", what: "policy full", length: Length::Short, holds: &[When::Full, When::Elastic], text: full },
     Board {
         name: "far",
         what: "policy on-demand, two nodes 512 GiB apart",
+        length: Length::Long,
         holds: &[When::Sparse, When::OnDemand, When::ByPage, When::Elastic, When::Strict, When::Nodes, When::TwoSlots],
         text: far,
     },
     Board {
         name: "fixed",
         what: "policy none, fixed pools by block, lazy map cache",
+        length: Length::Long,
         holds: &[When::Sparse, When::NoWindow, When::Fixed, When::Lazy],
         text: fixed,
     },
