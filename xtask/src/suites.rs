@@ -16,6 +16,7 @@ mod guests;
 mod host;
 mod hostile;
 mod imports;
+mod linux;
 mod moves;
 mod pages;
 mod policies;
@@ -94,6 +95,7 @@ pub const ALL: &[Suite] = &[
     Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },
     Suite { name: "hostile", shows: "what a guest sends ends in an error to it or its own stop", run: hostile::run },
     Suite { name: "exchange", shows: "pages and events go where they were granted", run: exchange::run },
+    Suite { name: "linux", shows: "Debian kernels as domains, to their markers", run: linux::run },
     Suite { name: "audits", shows: "what each CPU of the running machine can reach", run: audits::run },
     Suite { name: "moves", shows: "an image loaded elsewhere moves or says why not", run: moves::run },
     Suite { name: "self-tests", shows: "the hypervisor's tests of itself, in its emulator", run: self_tests::run },

@@ -10,6 +10,7 @@ use crate::cli::Profile;
 use crate::emulator::{self, Outcome, Show};
 use crate::failure::Failure;
 use crate::packages::{self, GRUB, GRUB_BIOS_FOLDER, GRUB_BIOS_PACKAGE, MTOOLS, XORRISO};
+use crate::planned;
 use crate::process;
 use crate::project::Project;
 
@@ -61,6 +62,36 @@ impl Variant {
         let path = path.strip_prefix(project.root()).map_or(path.clone(), Path::to_path_buf);
         Ok(BoardFile { name: self.name.clone(), path, place: Place::Elsewhere })
     }
+}
+
+/// A shipped board, whole, with other guests than its own.
+pub(super) fn with_guests(project: &Project, base: &str, name: &str, guests: &str) -> Result<BoardFile, Failure> {
+    let original = project.root().join(boards::resolve_one(project, project.root(), base)?.path);
+    let whole = codegen::expand(&original).map_err(|found| planned::findings(&found))?;
+    let kept = tables(&whole).into_iter().filter(|table| !table.starts_with("[[domain"));
+    let text: String = kept.collect();
+    let text = text.replace(&format!("name = \"{base}\""), &format!("name = \"{name}\""));
+    let folder = project.target().join("variants");
+    std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
+    let path = folder.join(format!("{name}.toml"));
+    std::fs::write(&path, text + "\n" + guests).map_err(|error| Failure::file("write", &path, &error))?;
+    let path = path.strip_prefix(project.root()).map_or(path.clone(), Path::to_path_buf);
+    Ok(BoardFile { name: name.to_owned(), path, place: Place::Elsewhere })
+}
+
+/// A board file, table by table: each begins with its header.
+fn tables(text: &str) -> Vec<String> {
+    let mut tables = vec![String::new()];
+    for line in text.lines() {
+        if line.starts_with('[') {
+            tables.push(String::new());
+        }
+        if let Some(table) = tables.last_mut() {
+            table.push_str(line);
+            table.push('\n');
+        }
+    }
+    tables
 }
 
 /// Cores 0 to `count`.

@@ -1,0 +1,131 @@
+//! Unmodified Debian kernels as domains, to their markers: on each console.
+//!
+//! Without a network and with nothing kept, every test of it fails: a check that did not run is no check.
+
+use std::time::Duration;
+
+use super::{Bench, variants};
+use crate::boards::BoardFile;
+use crate::cli::Profile;
+use crate::emulator::{self, DOMAINS_OFF, Show};
+use crate::failure::Failure;
+
+/// Longest run; a good one takes ten seconds on a machine of its own.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// A guest as its board file has it.
+#[derive(Clone, Copy)]
+struct Guest {
+    name: &'static str,
+    vcpus: u32,
+    console: Console,
+}
+
+#[derive(Clone, Copy)]
+enum Console {
+    /// Xen's.
+    Hypercall,
+    /// Emulated.
+    Pl011,
+}
+
+/// A board and its guests.
+struct Case {
+    what: &'static str,
+    base: &'static str,
+    guests: &'static [Guest],
+}
+
+const fn guest(name: &'static str, vcpus: u32, console: Console) -> Guest {
+    Guest { name, vcpus, console }
+}
+
+const TWO: &[Guest] = &[guest("linux0", 1, Console::Hypercall), guest("linux1", 1, Console::Pl011)];
+
+const CASES: [Case; 1] = [Case { what: "on hvc0 and on an emulated PL011", base: "qemu-arm64", guests: TWO }];
+
+pub(super) fn run(bench: &mut Bench<'_>) {
+    for case in &CASES {
+        let result = boot(bench, case);
+        bench.job(format!("Linux, {}", case.what), result);
+    }
+}
+
+fn boot(bench: &Bench<'_>, case: &Case) -> Result<(), Failure> {
+    let board = write(bench, case)?;
+    let built = bench.builder.build(&board, Profile::Release)?;
+    let mut command = emulator::command(bench.builder.host, &built, &[])?;
+    let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
+    let judged = outcome
+        .verdict()
+        .and_then(|()| case.guests.iter().try_for_each(|guest| in_order(&outcome.lines, &promised(guest))));
+    judged.map_err(|failure| Failure::Run(format!("{}\n{}", failure.text(), outcome.lines.join("\n"))))
+}
+
+/// What a guest says from its first process to its end, in order; each stands for a line that holds it.
+fn promised(guest: &Guest) -> Vec<String> {
+    let Guest { name, vcpus, console } = guest;
+    let console = console.device();
+    vec![
+        format!("-cloud-arm64 on {vcpus} cpus"),
+        format!("{name}: memory "),
+        format!("{name}: cpuinfo processor\t: {}", vcpus - 1),
+        format!("{name}: hypervisor xen"),
+        format!("{name}: console {console}"),
+        format!("{name}: load done, 4 rounds"),
+        format!("{name}: marker"),
+        format!("tabula: domain {name}: powered off"),
+        DOMAINS_OFF.to_owned(),
+    ]
+}
+
+fn in_order(lines: &[String], parts: &[String]) -> Result<(), Failure> {
+    let mut rest = lines.iter();
+    for part in parts {
+        if !rest.any(|line| line.contains(part.as_str())) {
+            return Err(Failure::Run(format!("no line with `{part}` in its place")));
+        }
+    }
+    Ok(())
+}
+
+/// The base with these guests in the place of its own.
+fn write(bench: &Bench<'_>, case: &Case) -> Result<BoardFile, Failure> {
+    let parts: Vec<_> = case.guests.iter().map(|guest| format!("{}{}", guest.vcpus, guest.console.word())).collect();
+    let name = format!("linux-{}-{}", case.base, parts.join("-"));
+    let guests: String = case.guests.iter().map(Guest::text).collect();
+    variants::with_guests(bench.builder.project, case.base, &name, &guests)
+}
+
+impl Console {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Hypercall => "hypercall",
+            Self::Pl011 => "pl011",
+        }
+    }
+
+    /// What Linux calls it.
+    const fn device(self) -> &'static str {
+        match self {
+            Self::Hypercall => "hvc0",
+            Self::Pl011 => "ttyAMA0",
+        }
+    }
+}
+
+impl Guest {
+    /// Its part of a board file.
+    fn text(&self) -> String {
+        let Self { name, vcpus, console } = self;
+        format!(
+            "[[domain]]\nname = \"{name}\"\nvcpus = {vcpus}\n\
+             memory = {{ base = 0x4000_0000, size = \"192 MiB\" }}\n\
+             kernel = \"debian-cloud\"\nkernel-max = \"64 MiB\"\n\
+             initrd = \"busybox\"\ninitrd-max = \"4 MiB\"\n\
+             command-line = \"console={}\"\nconsole = \"{}\"\n\n",
+            console.device(),
+            console.word()
+        )
+    }
+}
