@@ -19,6 +19,7 @@ pub mod mm;
 pub mod firmware;
 pub mod fdt;
 pub mod smp;
+pub mod sched;
 pub mod domain;
 pub mod vdev;
 #[cfg(any(not(bare), feature = "self-test"))]
