@@ -1,9 +1,8 @@
-//! Guests: made by the builder, loaded into the domain slot, run one after the other, and taken apart again.
+//! Guests: made by the builder, loaded into the domain slot, run by all CPUs, and taken apart again.
 //!
 //! Holds no pointer into a guest, and nothing of a vCPU: that lies in its pages behind the domain slot.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES};
@@ -11,11 +10,11 @@ use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES};
 use crate::arch::this::{self, GuestFormat};
 use crate::board::types::{Domain, GuestGic};
 use crate::board::{BLOBS, DOMAIN_AREA, DOMAINS, GUEST_TABLES};
-use crate::mm::domain_area::{DomainId, VcpuPage};
+use crate::mm::domain_area::DomainId;
 use crate::mm::frames::{Node, Owner};
 use crate::mm::guest_tables::TablesPlan;
 use crate::mm::mapcache::Ready;
-use crate::{power, say};
+use crate::say;
 
 pub mod builder;
 pub mod loaded;
@@ -31,13 +30,15 @@ pub(crate) mod rig;
 pub mod inbox;
 pub mod output;
 pub mod here;
+pub mod psci;
+pub mod run;
 mod spaces;
 
 pub use manifest::ManifestError;
 
 use builder::{BuildError, DomainPlan, IMAGES, Image, Part};
 use manifest::Manifest;
-use spaces::{Destroyed, Made};
+use spaces::Made;
 
 /// Proof that every domain is ready.
 #[derive(Debug)]
@@ -72,19 +73,13 @@ pub enum End {
 pub struct Start {
     /// Whose it is.
     pub domain: &'static Domain,
+    /// Its number in the domain.
+    pub vcpu: u32,
     /// The root of the domain's tables.
     pub root: Frame,
-    /// Its first instruction.
-    pub entry: Ipa,
-    /// What it is told there: where the device tree lies.
-    pub argument: u64,
+    /// Its first instruction, and what it is told there.
+    pub entry: psci::Entry,
 }
-
-/// The next domain to run.
-static NEXT: AtomicUsize = AtomicUsize::new(0);
-
-/// Whether a domain ended otherwise than by switching itself off.
-static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Makes every domain of the plan; its images lie where the plan put them.
 ///
@@ -161,50 +156,6 @@ fn id(domain: &Domain) -> DomainId {
 /// A domain's place in the board file: VMIDs begin at 1.
 fn number(domain: &Domain) -> usize {
     usize::from(domain.vmid) - 1
-}
-
-/// Runs them, in file order, then switches the machine off.
-pub fn run(_domains: Domains) -> ! {
-    if DOMAINS.is_empty() {
-        say!("no domains; powering off");
-        power::off()
-    }
-    next()
-}
-
-/// The end of the domain that was running: it is unloaded, and every frame it had goes back.
-pub fn ended(domain: &'static Domain, end: End) -> ! {
-    output::flush(domain);
-    say!("domain {}: {end}", domain.name);
-    if end != End::PoweredOff {
-        FAILED.store(true, Ordering::Relaxed);
-    }
-    this::guest::left(domain);
-    this::stack::wipe();
-    loaded::unload();
-    here::end(domain);
-    let Destroyed { free, lost } = spaces::destroy(domain);
-    say!("domain {}: destroyed, {lost} frames lost, {free} free", domain.name);
-    next()
-}
-
-fn next() -> ! {
-    if let Some(domain) = DOMAINS.get(NEXT.fetch_add(1, Ordering::Relaxed)) {
-        loaded::load(spaces::slot(domain)).expect("a domain that was made and not destroyed can be loaded");
-        let start = Start {
-            domain,
-            root: spaces::root(domain),
-            entry: BLOBS[domain.kernel].ipa,
-            argument: BLOBS[domain.device_tree].ipa.get(),
-        };
-        this::guest::run(DOMAIN_AREA.vcpu_page(0, VcpuPage::Registers), &start)
-    }
-    if FAILED.load(Ordering::Relaxed) {
-        say!("not every domain switched itself off; powering off");
-    } else {
-        say!("all domains are off; powering off");
-    }
-    power::off()
 }
 
 impl fmt::Display for DomainError {

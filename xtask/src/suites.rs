@@ -21,6 +21,7 @@ mod moves;
 mod pages;
 mod policies;
 mod self_tests;
+mod together;
 mod toolchains;
 mod variants;
 
@@ -90,6 +91,7 @@ pub const ALL: &[Suite] = &[
     Suite { name: "boots", shows: "each board boots to ordered lines on all its CPUs", run: boots::run },
     Suite { name: "corpus", shows: "every device tree of Debian's arm64 kernel imports", run: corpus::run },
     Suite { name: "imports", shows: "device trees become boards that boot", run: imports::run },
+    Suite { name: "together", shows: "domains and vCPUs run at the same time, or in turns", run: together::run },
     Suite { name: "policies", shows: "directmap policies, chosen in the file and at boot", run: policies::run },
     Suite { name: "figures", shows: "instructions and operations stay within their budgets", run: figures::run },
     Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },

@@ -13,6 +13,7 @@ use crate::board::types::{Domain, Width};
 use crate::cpu::CpuIndex;
 use crate::domain::Start;
 use crate::domain::guests::SharedLayout;
+use crate::domain::run::{Remembers, Stack};
 use crate::fault::Attempt;
 use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
 use crate::mm::guest_walk::GuestVirt;
@@ -104,12 +105,23 @@ const _: SharedLayout = this::SHARED_INFO;
 
 /// Where the root of a domain's tables stands.
 const _: fn(&Domain) -> Level = this::guest::root_level;
-/// This CPU runs nothing of the loaded domain any more, which is over.
-const _: fn(&'static Domain) = this::guest::left;
 /// Where a virtual address of the loaded guest's leads, if the guest may access it like this.
 const _: fn(GuestVirt, Attempt) -> Option<PhysAddr> = this::guest::translate;
 /// Whether the loaded guest reads and writes past the caches.
 const _: fn() -> bool = this::guest::past_caches;
-/// Runs the vCPU whose register page, behind the loaded domain's slot, is given, until the domain is over; then calls
-/// `domain::ended`.
-const _: fn(VirtAddr, &Start) -> ! = this::guest::run;
+/// Whether this CPU can run a domain.
+const _: fn(&Domain) -> bool = this::guest::can_run;
+/// Makes the loaded domain's devices as after a reset; none of its vCPUs runs.
+const _: fn(&Domain) = this::guest::begin;
+/// The domain is over: nothing of the machine is its any more.
+const _: fn(&Domain) = this::guest::withdraw;
+/// Makes a vCPU of the loaded domain ready to begin; no CPU runs it.
+const _: fn(&Start) = this::guest::reset;
+/// Runs a vCPU of the loaded domain until it leaves by `domain::run`.
+const _: fn(u32, Stack, Remembers) -> ! = this::guest::enter;
+/// Ticks of a vCPU's turn.
+const _: fn() -> u64 = this::guest::turn_ticks;
+/// Has this CPU leave its guest, or its sleep, at a tick; or at none.
+const _: fn(Option<u64>) = this::guest::alarm;
+/// Sleeps until a nudge, an interrupt or a tick.
+const _: fn(Option<u64>) = this::guest::idle;

@@ -219,10 +219,11 @@ pub mod power {
 
 /// No guests.
 pub mod guest {
-    use paging::{PhysAddr, VirtAddr};
+    use paging::PhysAddr;
 
     use super::{Domain, Level};
-    use crate::domain::{End, Start, ended};
+    use crate::domain::Start;
+    use crate::domain::run::{Remembers, Stack};
     use crate::fault::Attempt;
     use crate::mm::guest_walk::GuestVirt;
 
@@ -231,8 +232,10 @@ pub mod guest {
         paging::Stage2::start_level(domain.ipa_bits)
     }
 
-    /// Nothing ran.
-    pub fn left(_domain: &Domain) {}
+    /// None.
+    pub fn can_run(_domain: &Domain) -> bool {
+        false
+    }
 
     /// No guest runs, so none has an address.
     pub fn translate(_at: GuestVirt, _access: Attempt) -> Option<PhysAddr> {
@@ -244,8 +247,30 @@ pub mod guest {
         false
     }
 
-    /// Ends at once.
-    pub fn run(_registers: VirtAddr, start: &Start) -> ! {
-        ended(start.domain, End::Unsupported)
+    /// It has none.
+    pub fn begin(_domain: &Domain) {}
+
+    /// It had none.
+    pub fn withdraw(_domain: &Domain) {}
+
+    /// None begins.
+    pub fn reset(_start: &Start) {}
+
+    /// A test that gets here has failed.
+    pub fn enter(vcpu: u32, _stack: Stack, _remembers: Remembers) -> ! {
+        panic!("vCPU {vcpu} is entered")
+    }
+
+    /// One.
+    pub fn turn_ticks() -> u64 {
+        1
+    }
+
+    /// Time stands still.
+    pub fn alarm(_at: Option<u64>) {}
+
+    /// A test that gets here has failed.
+    pub fn idle(_until: Option<u64>) {
+        panic!("a test sleeps")
     }
 }

@@ -8,7 +8,7 @@ use paging::{Frame, FrameRange, GuestAccess, Ipa, PAGE_BYTES};
 use super::guests::{Guests, RING_PAGES, Window};
 use super::hypercall::{self, Outcome};
 use super::world::{Caller, DomainNumber, ShowError, World};
-use super::{grants, inbox, output, spaces};
+use super::{grants, inbox, output, run, spaces};
 use crate::arch::this;
 use crate::board::types::Domain;
 use crate::board::{DOMAINS, PRIVATE};
@@ -120,7 +120,7 @@ impl World<SLOTS> for Here {
     }
 
     fn is_up(&self, vcpu: u32) -> bool {
-        vcpu == self.caller.vcpu
+        vcpu < self.domain.vcpus && run::is_on(self.domain, vcpu)
     }
 
     /// `HVM_PARAM_CALLBACK_TYPE_PPI`, bits [63:56]; level, active low, bits [15:8]; the INTID. Xen, public/hvm/params.h.

@@ -5,10 +5,9 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::arch::this;
 use crate::board::DOMAINS;
 use crate::board::types::Domain;
-use crate::cpu::CpuIndex;
+use crate::domain::run;
 use crate::vdev::gic::{Intid, numbers};
 
 /// vCPUs of the domain that has most of them.
@@ -27,12 +26,10 @@ const VCPUS: usize = {
 struct Inbox {
     /// Private interrupts that have come, a bit each.
     came: AtomicU32,
-    /// The CPU that runs it, counted from 1; 0 while none does.
-    runs_on: AtomicU32,
 }
 
 static PRIVATE: [[Inbox; VCPUS]; DOMAINS.len()] =
-    [const { [const { Inbox { came: AtomicU32::new(0), runs_on: AtomicU32::new(0) } }; VCPUS] }; DOMAINS.len()];
+    [const { [const { Inbox { came: AtomicU32::new(0) } }; VCPUS] }; DOMAINS.len()];
 
 /// Interrupts of each domain's devices that have come: bit n is the n-th of them in the plan.
 static SHARED: [AtomicU32; DOMAINS.len()] = [const { AtomicU32::new(0) }; DOMAINS.len()];
@@ -83,20 +80,7 @@ pub fn take_shared(domain: &'static Domain) -> impl Iterator<Item = Intid> {
     numbers(came).filter_map(|number| passed(domain).nth(number))
 }
 
-/// A CPU runs a vCPU from now on.
-pub fn runs(domain: &Domain, vcpu: u32, cpu: CpuIndex) {
-    inbox(domain, vcpu).runs_on.store(cpu.get() as u32 + 1, Ordering::SeqCst);
-}
-
-/// None does.
-pub fn rests(domain: &Domain, vcpu: u32) {
-    inbox(domain, vcpu).runs_on.store(0, Ordering::SeqCst);
-}
-
-/// A vCPU may have something to take: the CPU that runs it looks. One that no CPU runs finds it when it is loaded.
+/// A vCPU may have something to take: the CPU that runs it looks, and one that waits goes on.
 pub fn notify(domain: &Domain, vcpu: u32) {
-    let cpu = inbox(domain, vcpu).runs_on.load(Ordering::SeqCst);
-    if let Some(cpu) = cpu.checked_sub(1).and_then(|cpu| CpuIndex::new(cpu as usize)) {
-        this::controller::kick(cpu);
-    }
+    run::wake(domain, vcpu);
 }

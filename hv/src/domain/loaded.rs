@@ -4,6 +4,7 @@
 
 use spin::mutex::TicketMutex;
 
+use super::run::Stack;
 use crate::arch::this;
 use crate::board::CPUS;
 use crate::mm::domain_area::{self, DomainSlot, Loaded, SlotClosed};
@@ -19,6 +20,22 @@ static LOADED: [TicketMutex<Option<Loaded<'static>>>; CPUS.len()] = [const { Tic
 /// When the domain is being made or destroyed: none is loaded.
 pub fn load(slot: &'static DomainSlot) -> Result<(), SlotClosed> {
     switch(Some(slot))
+}
+
+/// Loads a domain on the calling CPU if it has another one loaded, or none; says what its stack holds then.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_if_other(slot: &'static DomainSlot) -> Result<Stack, SlotClosed> {
+    if vmid() == Some(slot.vmid()) {
+        return Ok(Stack::Own);
+    }
+    load(slot).map(|()| Stack::Others)
+}
+
+/// The VMID of the domain that the calling CPU has loaded.
+pub fn vmid() -> Option<u16> {
+    LOADED[this::cpu::index().get()].lock().as_ref().map(Loaded::vmid)
 }
 
 /// The calling CPU sees no domain on return.

@@ -10,7 +10,7 @@ use super::number;
 use crate::arch::this::GuestFormat;
 use crate::board::DOMAINS;
 use crate::board::types::Domain;
-use crate::mm::domain_area::DomainSlot;
+use crate::mm::domain_area::{Closed, DomainSlot};
 use crate::mm::guest_tables::{GuestTables, Stores, TablesError};
 use crate::mm::here::Here;
 use crate::mm::mapcache::{self, Context, OwnView};
@@ -21,12 +21,12 @@ use crate::sync::{self, PolledLock};
 /// A domain, if it exists.
 struct Space {
     own: Option<DomainSpace<GuestFormat>>,
-    /// Frames that were free before it was made.
-    free_before: u64,
+    /// Frames that its making took.
+    taken: u64,
 }
 
 impl Space {
-    const NONE: Self = Self { own: None, free_before: 0 };
+    const NONE: Self = Self { own: None, taken: 0 };
 
     fn tables(&self) -> &GuestTables<GuestFormat> {
         &self.own.as_ref().expect("a domain has tables from its making to its end").tables
@@ -45,7 +45,7 @@ pub(super) struct Made {
 pub(super) struct Destroyed {
     /// How many are free.
     pub(super) free: u64,
-    /// How many more were before it was made.
+    /// How many fewer came back than its making took.
     pub(super) lost: u64,
 }
 
@@ -78,10 +78,12 @@ pub(super) fn root(domain: &Domain) -> Frame {
 pub(super) fn make(domain: &Domain, plan: &DomainPlan<'_>) -> Result<Made, BuildError<GuestFormat>> {
     let ready = with(domain, |space| {
         system::with(|system, here| {
-            space.free_before = system.domain.counts().free;
+            let before = system.domain.counts().free;
             let mut scrub = private::scrub_window();
             let mut tools = Tools { heap: &mut system.domain, vmap: &mut system.vmap, scrub: &mut scrub };
-            builder::build(here, &mut tools, plan, &mut space.own)
+            let ready = builder::build(here, &mut tools, plan, &mut space.own);
+            space.taken = before - system.domain.counts().free;
+            ready
         })
     })?;
     slot(domain).open(ready.closed);
@@ -89,15 +91,15 @@ pub(super) fn make(domain: &Domain, plan: &DomainPlan<'_>) -> Result<Made, Build
 }
 
 /// Takes a domain apart that no CPU has loaded.
-pub(super) fn destroy(domain: &Domain) -> Destroyed {
-    let closed = slot(domain).close().expect("whoever destroys a domain has unloaded it");
+pub(super) fn destroy(domain: &Domain, closed: Closed) -> Destroyed {
     with(domain, |space| {
         system::with(|system, here| {
+            let before = system.domain.counts().free;
             let mut scrub = private::scrub_window();
             let mut tools = Tools { heap: &mut system.domain, vmap: &mut system.vmap, scrub: &mut scrub };
             DomainSpace::destroy(here, &mut tools, &mut space.own, closed);
             let free = system.domain.counts().free;
-            Destroyed { free, lost: space.free_before.saturating_sub(free) }
+            Destroyed { free, lost: (before + space.taken).saturating_sub(free) }
         })
     })
 }

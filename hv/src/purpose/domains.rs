@@ -1,4 +1,4 @@
-//! Domains: one after the other on the boot CPU, while the others sleep.
+//! Domains, on every CPU.
 //!
 //! Does nothing early.
 
@@ -6,17 +6,16 @@ use crate::cpu::CpuIndex;
 use crate::domain::{self, Domains};
 use crate::mm::pmap::Pmap;
 use crate::mm::system::System;
-use crate::sync;
 
 /// Nothing.
 pub(crate) fn early(_pmap: &Pmap, _memory: &mut System) {}
 
 /// Runs them.
 pub(crate) fn run(domains: Domains) -> ! {
-    domain::run(domains)
+    domain::run::run(domains)
 }
 
-/// Sleeps for good.
+/// Runs what there is to run.
 pub(crate) fn idle(_cpu: CpuIndex) -> ! {
-    sync::idle()
+    domain::run::next()
 }

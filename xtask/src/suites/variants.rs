@@ -95,7 +95,7 @@ fn tables(text: &str) -> Vec<String> {
 }
 
 /// Cores 0 to `count`.
-fn cores(count: u32) -> String {
+pub(super) fn cores(count: u32) -> String {
     (0..count).map(|core| format!("[[cpu.core]]\nmpidr = {core:#x}\n\n")).collect()
 }
 

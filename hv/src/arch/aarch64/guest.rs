@@ -7,18 +7,21 @@
 #![expect(unsafe_code, reason = "system registers, and the way into a guest")]
 
 use core::ffi::c_void;
+use core::sync::atomic::Ordering;
 
-use aarch64_cpu::asm::barrier;
+use aarch64_cpu::asm::{self, barrier};
 use aarch64_cpu::registers::{
-    CNTHCTL_EL2, CNTVOFF_EL2, CPTR_EL2, HCR_EL2, MDCR_EL2, Readable, SPSR_EL2, VMPIDR_EL2, VTCR_EL2, VTTBR_EL2,
-    Writeable,
+    CNTFRQ_EL0, CNTHCTL_EL2, CNTVOFF_EL2, CPTR_EL2, HCR_EL2, MDCR_EL2, Readable, SPSR_EL2, VMPIDR_EL2, VTCR_EL2,
+    VTTBR_EL2, Writeable,
 };
 use paging::{Frame, Level, PAGE_BYTES, PhysAddr, Stage2, VirtAddr};
 
 use super::{cpu, registers, tlb};
 use crate::board::DOMAIN_AREA;
 use crate::board::types::Domain;
-use crate::domain::{self, Start};
+use crate::domain::Start;
+use crate::domain::psci::affinity;
+use crate::domain::run::{OVERCOMMITTED, Remembers, Stack};
 use crate::mm::domain_area::VcpuPage;
 use crate::say;
 
@@ -49,6 +52,8 @@ pub(super) struct Context {
     pub(super) state: u64,
     /// Whose it is.
     pub(super) domain: &'static Domain,
+    /// VTTBR_EL2 while it runs.
+    tables: u64,
     /// Registers of EL1, while it is not loaded.
     system: System,
     /// v0 to v31, FPCR and FPSR, while it is not loaded.
@@ -89,64 +94,122 @@ pub fn root_level(domain: &Domain) -> Level {
     Stage2::start_level(domain.ipa_bits)
 }
 
-/// Runs a domain's first vCPU until the domain is over.
-pub fn run(registers: VirtAddr, start: &Start) -> ! {
-    let Start { domain, root, entry, argument } = *start;
-    if domain.vcpus > 1 {
-        say!("domain {}: 1 of {} vCPUs runs", domain.name, domain.vcpus);
-    }
-    let Some(vtcr) = Stage2::vtcr(domain.ipa_bits, cpu::physical_size()) else {
+/// Whether this CPU's physical addresses are wide enough.
+pub fn can_run(domain: &Domain) -> bool {
+    let can = vtcr(domain).is_some();
+    if !can {
         say!("domain {}: this CPU cannot translate {} bits of guest address", domain.name, domain.ipa_bits);
-        domain::ended(domain, domain::End::Stopped)
-    };
-    say!("domain {}: enters EL1 at {entry} on cpu {}, device tree at {argument:#x}", domain.name, cpu::index());
+    }
+    can
+}
+
+fn vtcr(domain: &Domain) -> Option<u64> {
+    Stage2::vtcr(domain.ipa_bits, cpu::physical_size())
+}
+
+/// The context of a vCPU of the loaded domain.
+fn context(vcpu: u32) -> *mut Context {
+    DOMAIN_AREA.vcpu_page(vcpu, VcpuPage::Registers).get() as *mut Context
+}
+
+/// Makes a vCPU of the loaded domain ready to begin: EL1 after a reset.
+pub fn reset(start: &Start) {
+    let Start { domain, vcpu, root, entry } = *start;
     let mut x = [0; 31];
-    x[0] = argument;
-    let context = Context { x, counter: entry.get(), state: START, domain, system: System::RESET, simd: Simd::RESET };
-    let at: *mut Context = registers.get() as *mut Context;
-    // SAFETY: the builder has mapped this page behind the loaded domain's slot, writable, for this vCPU alone, which does
-    // not run yet.
-    unsafe { at.write(context) };
-    load(domain, root, vtcr);
-    interrupts::reset(domain);
-    // SAFETY: as above: `at` is this vCPU's context.
+    x[0] = entry.context;
+    let tables = u64::from(domain.vmid) << tlb::VTTBR_VMID_SHIFT | root.address().get();
+    let (system, simd) = (System::RESET, Simd::RESET);
+    let fresh = Context { x, counter: entry.at, state: START, domain, tables, system, simd };
+    // SAFETY: the builder has mapped this page behind the loaded domain's slot, writable, for this vCPU alone, which no
+    // CPU runs (contract of `reset`).
+    unsafe { context(vcpu).write(fresh) }
+}
+
+/// Runs a vCPU of the loaded domain.
+pub fn enter(vcpu: u32, stack: Stack, remembers: Remembers) -> ! {
+    let at = context(vcpu);
+    // SAFETY: `reset` has written it, the domain stays loaded until the vCPU has left, and this CPU alone runs it.
     let context = unsafe { &*at };
+    load(context);
+    if remembers == Remembers::Another {
+        tlb::flush_vcpu();
+    }
     context.system.load();
     context.vcpu().load();
     // SAFETY: the routine reads `Simd`, and writes registers that the hypervisor, built without them, does not use.
     unsafe { tabula_simd_load(&raw const context.simd) };
-    // SAFETY: as above; the domain stays loaded until `ended`. No value on this stack is needed again, as this function
-    // and its callers do not return.
-    unsafe { tabula_enter_clean(at.cast()) }
+    // SAFETY: as above. No value on this stack is needed again, as this function and its callers do not return.
+    match stack {
+        Stack::Own => unsafe { tabula_enter(at.cast()) },
+        Stack::Others => unsafe { tabula_enter_clean(at.cast()) },
+    }
 }
 
-/// This CPU runs nothing of the domain any more, which is over.
-pub fn left(domain: &'static Domain) {
-    Vcpu { domain, number: 0 }.save();
+/// Puts the vCPU that ran into its pages: nothing of it is left in this CPU.
+fn save(context: &mut Context) {
+    context.system.save();
+    context.vcpu().save();
+    // SAFETY: the routine writes `Simd`, then registers that the hypervisor, built without them, does not use.
+    unsafe { tabula_simd_save(&raw mut context.simd) };
+    System::RESET.load();
+}
+
+/// Makes the loaded domain's devices as after a reset.
+pub fn begin(domain: &Domain) {
+    interrupts::reset(domain);
+}
+
+/// The domain is over: interrupts of its devices come no more.
+pub fn withdraw(domain: &Domain) {
     interrupts::withdraw(domain);
 }
 
 unsafe extern "C" {
-    /// In `vectors.s`: empties this CPU's stack, with zeroes, and enters the guest with what the context holds.
+    /// In `vectors.s`: enters the guest with what the context holds, on an empty stack.
+    fn tabula_enter(context: *mut c_void) -> !;
+    /// In `vectors.s`: the same, and the stack's memory is zeroes.
     fn tabula_enter_clean(context: *mut c_void) -> !;
     /// In `vectors.s`: makes these the CPU's.
     fn tabula_simd_load(registers: *const Simd);
+    /// In `vectors.s`: stores the CPU's, and makes those zero.
+    fn tabula_simd_save(registers: *mut Simd);
 }
 
-/// Makes this CPU ready for the domain.
-fn load(domain: &Domain, root: Frame, vtcr: u64) {
-    HCR_EL2.set(registers::HCR_GUEST);
-    VTCR_EL2.set(vtcr);
-    VTTBR_EL2.set(u64::from(domain.vmid) << tlb::VTTBR_VMID_SHIFT | root.address().get());
+/// Makes this CPU ready for a vCPU.
+fn load(context: &Context) {
+    HCR_EL2.set(if OVERCOMMITTED { registers::HCR_GUEST_OVERCOMMITTED } else { registers::HCR_GUEST });
+    VTCR_EL2.set(vtcr(context.domain).expect("a domain is started where its addresses can be translated"));
+    VTTBR_EL2.set(context.tables);
     CPTR_EL2.set(registers::CPTR_GUEST);
     MDCR_EL2.set(registers::MDCR_GUEST | registers::event_counters());
     // Both counters are the guest's, the physical timer is not. Arm ARM, CNTHCTL_EL2 (E2H = 0): EL1PCTEN, EL1PCEN.
     CNTHCTL_EL2.write(CNTHCTL_EL2::EL1PCTEN::SET + CNTHCTL_EL2::EL1PCEN::CLEAR);
     CNTVOFF_EL2.set(0);
     registers::set_guest_identity();
-    // vCPU 0. Arm ARM, MPIDR_EL1: bit 31 is RES1.
-    VMPIDR_EL2.set(1 << 31);
+    // Arm ARM, MPIDR_EL1: bit 31 is RES1.
+    VMPIDR_EL2.set(1 << 31 | affinity(context.vcpu().number));
     barrier::isb(barrier::SY);
+}
+
+/// Turns in a second.
+const TURNS_HZ: u64 = 100;
+
+/// Ticks of a vCPU's turn.
+pub fn turn_ticks() -> u64 {
+    CNTFRQ_EL0.get() / TURNS_HZ
+}
+
+/// Has this CPU look at a tick, or at none: seen when a vCPU is loaded or goes on.
+pub fn alarm(at: Option<u64>) {
+    interrupts::ALARMS[cpu::index().get()].store(at.unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+/// Sleeps until an interrupt, a nudge's among them, or a tick.
+pub fn idle(until: Option<u64>) {
+    interrupts::set_timer(until.unwrap_or(u64::MAX));
+    barrier::dsb(barrier::SY);
+    asm::wfi();
+    interrupts::taken_idle();
 }
 
 /// Builds with checks: the page that shows the root of the guest's tables shows the root that is loaded.

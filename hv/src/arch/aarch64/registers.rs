@@ -50,6 +50,9 @@ pub(super) const HCR_GUEST: u64 = HCR_HOST
     | HCR_EL2::TACR::SET.value
     | HCR_EL2::TIDCP::SET.value;
 
+/// The same where vCPUs share a CPU: WFE traps too, so that one that spins lets another one go on.
+pub(super) const HCR_GUEST_OVERCOMMITTED: u64 = HCR_GUEST | HCR_EL2::TWE::SET.value;
+
 /// CPTR_EL2 for a guest: SIMD and floating point are its own; SVE, trace and activity monitors trap. Arm ARM, CPTR_EL2
 /// (E2H = 0): RES1 bits 13, 12, 9 and 7:0; TZ bit 8; TTA bit 20; TAM bit 30.
 pub(super) const CPTR_GUEST: u64 = 1 << 13 | 1 << 12 | 1 << 9 | 0xff | 1 << 8 | 1 << 20 | 1 << 30;

@@ -5,7 +5,7 @@
 use super::psci::{self, Conduit};
 use aarch64_cpu::asm::{self, barrier};
 
-use super::{cpu, entry, spin};
+use super::{cpu, entry, gic, spin};
 use crate::board::types::EnableMethod;
 use crate::board::{CPUS, ENABLE};
 use crate::cpu::CpuIndex;
@@ -49,8 +49,10 @@ pub fn is_off(cpu: CpuIndex) -> bool {
     CONDUIT.is_some_and(|conduit| psci::affinity_info(conduit, CPUS[cpu.get()].id) == psci::OFF)
 }
 
-/// SEV, which every CPU sees, after everything that was written before. Arm ARM, "Send Event".
-pub fn nudge(_cpu: CpuIndex) {
+/// SEV, which every CPU that waits for an event sees, after everything that was written before (Arm ARM, "Send Event"),
+/// and an interrupt, for one that runs a guest or sleeps.
+pub fn nudge(cpu: CpuIndex) {
     barrier::dsb(barrier::ISHST);
     asm::sev();
+    gic::kick(cpu);
 }

@@ -51,6 +51,15 @@ pub enum Class {
     Other(u8),
 }
 
+/// What a vCPU waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// WFI.
+    Interrupt,
+    /// WFE.
+    Event,
+}
+
 /// What both kinds of abort tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abort {
@@ -107,6 +116,11 @@ impl Syndrome {
             0x3c => Class::Breakpoint,
             other => Class::Other(other),
         }
+    }
+
+    /// Which wait trapped. ISS.TI, bits [1:0]: bit 0 tells WFE from WFI, with and without a time-out.
+    pub const fn wait(self) -> Wait {
+        if self.0 & 1 == 0 { Wait::Interrupt } else { Wait::Event }
     }
 
     /// The register.

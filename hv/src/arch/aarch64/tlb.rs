@@ -63,6 +63,12 @@ pub fn flush_guest(vmid: u16) {
     barrier::isb(barrier::SY);
 }
 
+/// Forgets what this CPU knows of the loaded guest's own tables: another of its vCPUs may use the same ASIDs for others.
+pub(super) fn flush_vcpu() {
+    // SAFETY: forgetting translations only makes later accesses walk again.
+    unsafe { asm!("tlbi vmalle1", "dsb nsh", "isb", options(nostack)) }
+}
+
 /// TLBI by address: VA[55:12] in bits [43:0]. Arm ARM, "TLBI VAE2".
 fn operand(at: VirtAddr) -> u64 {
     at.get() / PAGE_BYTES

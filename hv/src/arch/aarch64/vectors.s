@@ -119,6 +119,38 @@ tabula_enter:
     dsb     nsh
     isb
 
+// tabula_simd_save(registers): stores v0 to v31, FPCR and FPSR there, and makes them zero.
+.globl tabula_simd_save
+tabula_simd_save:
+    .arch_extension fp
+    .arch_extension simd
+    stp     q0, q1, [x0, #0]
+    stp     q2, q3, [x0, #32]
+    stp     q4, q5, [x0, #64]
+    stp     q6, q7, [x0, #96]
+    stp     q8, q9, [x0, #128]
+    stp     q10, q11, [x0, #160]
+    stp     q12, q13, [x0, #192]
+    stp     q14, q15, [x0, #224]
+    stp     q16, q17, [x0, #256]
+    stp     q18, q19, [x0, #288]
+    stp     q20, q21, [x0, #320]
+    stp     q22, q23, [x0, #352]
+    stp     q24, q25, [x0, #384]
+    stp     q26, q27, [x0, #416]
+    stp     q28, q29, [x0, #448]
+    stp     q30, q31, [x0, #480]
+    mrs     x1, fpcr
+    mrs     x2, fpsr
+    add     x0, x0, #512
+    stp     x1, x2, [x0]
+    msr     fpcr, xzr
+    msr     fpsr, xzr
+.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    movi    v\n\().2d, #0
+.endr
+    ret
+
 // tabula_simd_load(registers): v0 to v31, FPCR and FPSR are those that lie there.
 .globl tabula_simd_load
 tabula_simd_load:

@@ -1,11 +1,13 @@
-//! Guests: none run here yet, and a board file that asks for one hears so on the console.
+//! Guests: none run here yet, and the checker of board files refuses to plan one.
 //!
-//! Enters no guest; stage 2 is the nested format that the planner plans.
+//! Enters no guest; a domain's tables are the nested format that the planner plans.
 
-use paging::{Level, PhysAddr, VirtAddr};
+use paging::{Level, PhysAddr};
 
+use super::cpu;
 use crate::board::types::Domain;
-use crate::domain::{self, End, Start};
+use crate::domain::Start;
+use crate::domain::run::{Remembers, Stack};
 use crate::fault::Attempt;
 use crate::mm::guest_walk::GuestVirt;
 
@@ -13,9 +15,6 @@ use crate::mm::guest_walk::GuestVirt;
 pub fn root_level(_domain: &Domain) -> Level {
     Level::L0
 }
-
-/// Nothing of it ran.
-pub fn left(_domain: &Domain) {}
 
 /// No guest runs, so none has an address.
 pub fn translate(_at: GuestVirt, _access: Attempt) -> Option<PhysAddr> {
@@ -27,7 +26,38 @@ pub fn past_caches() -> bool {
     false
 }
 
-/// Ends the domain before it begins.
-pub fn run(_registers: VirtAddr, start: &Start) -> ! {
-    domain::ended(start.domain, End::Unsupported)
+/// None.
+pub fn can_run(_domain: &Domain) -> bool {
+    false
+}
+
+/// It has none.
+pub fn begin(_domain: &Domain) {}
+
+/// It had none.
+pub fn withdraw(_domain: &Domain) {}
+
+/// # Panics
+/// Always: no domain can run.
+pub fn reset(start: &Start) {
+    panic!("vCPU {} of {} begins, and no domain can run", start.vcpu, start.domain.name)
+}
+
+/// # Panics
+/// Always: no domain can run.
+pub fn enter(vcpu: u32, _stack: Stack, _remembers: Remembers) -> ! {
+    panic!("vCPU {vcpu} is entered, and no domain can run")
+}
+
+/// For ever: no vCPU has a turn.
+pub fn turn_ticks() -> u64 {
+    u64::MAX / 2
+}
+
+/// Nothing: no vCPU waits for a tick.
+pub fn alarm(_at: Option<u64>) {}
+
+/// Sleeps until a nudge.
+pub fn idle(_until: Option<u64>) {
+    cpu::doze();
 }

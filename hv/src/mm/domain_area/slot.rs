@@ -98,6 +98,11 @@ impl DomainSlot {
         self.loads.store(0, Ordering::Release);
     }
 
+    /// Whose it is.
+    pub fn vmid(&self) -> u16 {
+        self.vmid
+    }
+
     /// The level 1 table of its area.
     pub fn table(&self) -> Frame {
         Frame::new(self.table.load(Ordering::Relaxed))

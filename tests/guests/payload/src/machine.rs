@@ -8,8 +8,11 @@
 use core::arch::{asm, global_asm};
 use core::fmt;
 
-/// PSCI SYSTEM_OFF. Arm DEN 0022, SYSTEM_OFF.
+/// PSCI functions. Arm DEN 0022, by name.
 const SYSTEM_OFF: u64 = 0x8400_0008;
+const CPU_OFF: u64 = 0x8400_0002;
+const CPU_ON: u64 = 0xc400_0003;
+const AFFINITY_INFO: u64 = 0xc400_0004;
 /// `console_io` and its operation "write". Xen public headers, `xen.h`.
 const CONSOLE_IO: u64 = 18;
 const CONSOLE_WRITE: u64 = 0;
@@ -130,6 +133,34 @@ pub(crate) fn ticks() -> u64 {
     // SAFETY: reads a register that every exception level but EL0 may read.
     unsafe { asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack)) }
     ticks
+}
+
+fn psci(function: u64, arguments: [u64; 3]) -> u64 {
+    let result: u64;
+    // SAFETY: a call by the SMC calling convention, which changes x0 to x17 at most; another processor may begin to use
+    // memory, so that the compiler takes all of it as changed.
+    unsafe {
+        asm!("hvc #0", inlateout("x0") function => result, inlateout("x1") arguments[0] => _,
+            inlateout("x2") arguments[1] => _, inlateout("x3") arguments[2] => _, clobber_abi("C"), options(nostack));
+    }
+    result
+}
+
+/// Switches processor `number` on at `entry`, with its number in x0; says whether there is one.
+pub(crate) fn cpu_on(number: u64, entry: u64) -> bool {
+    psci(CPU_ON, [number, entry, number]) == 0
+}
+
+/// Whether processor `number` is off.
+pub(crate) fn is_off(number: u64) -> bool {
+    psci(AFFINITY_INFO, [number, 0, 0]) == 1
+}
+
+/// Switches the calling processor off.
+pub(crate) fn cpu_off() -> ! {
+    loop {
+        psci(CPU_OFF, [0; 3]);
+    }
 }
 
 /// Switches the domain off.

@@ -1,4 +1,4 @@
-//! The built-in guest: prints through console hypercalls, reads its device tree, turns its MMU on, does what its command
+//! The built-in guest: prints through console hypercalls, reads its device tree, turns its MMU on, lets all its processors work, does what its command
 //! line asks for, switches off.
 //!
 //! Never touches a device: it runs on every board that can run a guest.
@@ -11,6 +11,7 @@ mod calls;
 mod exchange;
 mod machine;
 mod mmu;
+mod smp;
 mod tree;
 mod xen;
 
@@ -30,6 +31,7 @@ extern "C" fn main(device_tree: u64, entered_ticks: u64) -> ! {
             say(format_args!("memory at {:#x}, {} MiB", facts.memory_base, facts.memory_bytes >> 20));
             mmu::enable(facts.memory_base);
             say(format_args!("mmu on"));
+            smp::run();
             if facts.command_line.ends_with(audit::WORD) {
                 audit::run(&facts, entered_ticks);
             }

@@ -29,6 +29,11 @@ pub(crate) fn enable(memory: u64) {
     let index = memory >> BLOCK_SHIFT;
     let entry = index << BLOCK_SHIFT | BLOCK;
     ROOT.0[usize::try_from(index & 511).unwrap_or(0)].store(entry, Ordering::Relaxed);
+    join();
+}
+
+/// Turns MMU and caches of this processor on, with the table that the first one has written.
+pub(crate) fn join() {
     let root = core::ptr::from_ref(&ROOT).expose_provenance();
     // SAFETY: the table maps all code, data and stack of this guest at the addresses they already have, so the
     // fetch after the write to SCTLR_EL1 continues; the table was written with the MMU off, past the caches.

@@ -50,6 +50,7 @@ const EFAULT: u64 = -14_i64 as u64;
 const ENOSYS: u64 = -38_i64 as u64;
 const NOT_SUPPORTED: u64 = -1_i64 as u64;
 const INVALID_PARAMETERS: u64 = -2_i64 as u64;
+const INVALID_ADDRESS: u64 = -9_i64 as u64;
 /// PSCI functions: Arm DEN 0022, "Function prototypes".
 const SYSTEM_OFF: u64 = 0x8400_0008;
 const SYSTEM_RESET: u64 = 0x8400_0009;
@@ -171,9 +172,9 @@ fn buffers(plan: &Plan, domain: &PlannedDomain) -> Vec<Call> {
 fn firmware() -> Vec<Call> {
     let call = |function, first, second, answer| (hvc(0), [function, first, second], u64::MAX, answer);
     vec![
-        call(CPU_ON, 0, u64::MAX, NOT_SUPPORTED),
-        call(CPU_ON, u64::MAX, 0, NOT_SUPPORTED),
-        call(CPU_SUSPEND, u64::MAX, u64::MAX, NOT_SUPPORTED),
+        call(CPU_ON, 0, u64::MAX, INVALID_ADDRESS),
+        call(CPU_ON, u64::MAX, 0, INVALID_PARAMETERS),
+        call(CPU_SUSPEND, u64::MAX, u64::MAX, 0),
         call(0, 0, 0, NOT_SUPPORTED),
         call(u64::MAX, u64::MAX, u64::MAX, NOT_SUPPORTED),
         call(AFFINITY_INFO, 1, 0, INVALID_PARAMETERS),

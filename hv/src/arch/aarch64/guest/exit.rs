@@ -9,13 +9,16 @@ use aarch64_cpu::registers::{
 };
 use paging::{Ipa, PAGE_BYTES, VirtAddr};
 
-use super::{Context, GuestAddr, assert_alias, hypercall, mmio, psci, trap};
-use crate::arch::this::syndrome::{Abort, Class, Status, Syndrome};
+use super::{Context, GuestAddr, assert_alias, hypercall, mmio, psci, save, trap, turn_ticks};
+use crate::arch::this::cpu;
+use crate::arch::this::syndrome::{Abort, Class, Status, Syndrome, Wait};
 use crate::board::Place;
 use crate::board::types::Domain;
-use crate::domain::{End, ended};
+use crate::domain::End;
+use crate::domain::run::{self, Now, ended};
 use crate::mm::mapcache::{self, Moment};
 use crate::say;
+use crate::sched::Rest;
 use crate::vdev::exception::Exception;
 
 /// The vectors a lower exception level arrives at; from AArch32 they are four more. Arm ARM, "Exception vectors".
@@ -23,6 +26,9 @@ const SYNCHRONOUS: u64 = 0;
 const SYNCHRONOUS_AARCH32: u64 = 4;
 const INTERRUPT: u64 = 1;
 const INTERRUPT_AARCH32: u64 = 5;
+
+/// A wait may end at any time; one that nothing would end does after so many turns.
+const WAIT_TURNS: u64 = 10;
 
 /// Bytes of an A64 instruction.
 pub(super) const INSTRUCTION_BYTES: u64 = 4;
@@ -36,7 +42,7 @@ pub(in super::super) extern "C" fn exit(context: &mut Context, vector: u64) {
     let syndrome = Syndrome::new(ESR_EL2.get());
     match vector {
         SYNCHRONOUS => synchronous(context, syndrome),
-        INTERRUPT | INTERRUPT_AARCH32 => context.vcpu().taken(),
+        INTERRUPT | INTERRUPT_AARCH32 => interrupted(context),
         SYNCHRONOUS_AARCH32 => stop(context, &format_args!("{} from AArch32", syndrome.class())),
         _ => stop(context, &"an interrupt that nobody asked for"),
     }
@@ -57,7 +63,10 @@ fn synchronous(context: &mut Context, syndrome: Syndrome) {
         }
         Class::Wait => {
             context.counter = context.counter.wrapping_add(INSTRUCTION_BYTES);
-            context.vcpu().wait();
+            match syndrome.wait() {
+                Wait::Interrupt => wait(context),
+                Wait::Event => rest(context, Rest::Yield),
+            }
         }
         Class::SystemRegister => match trap::access(context, context.vcpu(), syndrome.bits()) {
             trap::Outcome::Done => context.counter = context.counter.wrapping_add(INSTRUCTION_BYTES),
@@ -98,8 +107,46 @@ fn data_abort(context: &mut Context, syndrome: Syndrome, abort: Abort) {
     }
 }
 
+/// After an interrupt, another vCPU may have its turn.
+fn interrupted(context: &mut Context) {
+    let vcpu = context.vcpu();
+    vcpu.taken();
+    match run::ask() {
+        Now::GoOn => vcpu.arm(),
+        Now::Leave => rest(context, Rest::Yield),
+        Now::Gone => {
+            save(context);
+            run::next()
+        }
+    }
+}
+
+/// The vCPU has nothing to do until it is woken, or its timer is due.
+pub(super) fn wait(context: &mut Context) {
+    if context.vcpu().has_work() {
+        return;
+    }
+    save(context);
+    let longest = cpu::ticks().saturating_add(WAIT_TURNS * turn_ticks());
+    let timers = [context.system.timer_due(), context.vcpu().due()];
+    run::leave(context.domain, Rest::Until(timers.into_iter().flatten().fold(longest, u64::min)))
+}
+
+/// The vCPU leaves this CPU.
+pub(super) fn rest(context: &mut Context, rest: Rest) -> ! {
+    save(context);
+    run::leave(context.domain, rest)
+}
+
+/// The domain is over, and nothing of its vCPU is left in this CPU.
+pub(super) fn end(context: &mut Context, how: End) -> ! {
+    save(context);
+    ended(context.domain, how)
+}
+
 /// Ends the guest with a line.
-fn stop(context: &Context, why: &dyn fmt::Display) -> ! {
+fn stop(context: &mut Context, why: &dyn fmt::Display) -> ! {
+    save(context);
     let Context { domain, counter, .. } = context;
     say!("domain {}: {why}, elr {}", domain.name, GuestAddr(*counter).shown());
     ended(domain, End::Stopped)

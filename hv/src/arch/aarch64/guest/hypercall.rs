@@ -3,20 +3,29 @@
 //! Source: Xen, public/arch-arm.h: the number in x16, arguments from x0, the answer in x0.
 
 use super::Context;
-use super::exit::INSTRUCTION_BYTES;
+use super::exit::{self, INSTRUCTION_BYTES};
+use crate::domain::here;
 use crate::domain::hypercall::Outcome;
-use crate::domain::{ended, here};
+use crate::sched::Rest;
 
-/// Answers HVC #0xEA1. A wait may end at any time, so it has ended.
+/// Answers HVC #0xEA1.
 pub(super) fn call(context: &mut Context) {
+    let vcpu = context.vcpu().number;
     let x = &mut context.x;
-    match here::call(context.domain, 0, x[16], [x[0], x[1], x[2], x[3], x[4]]) {
+    match here::call(context.domain, vcpu, x[16], [x[0], x[1], x[2], x[3], x[4]]) {
         Outcome::Answer(answer) => x[0] = answer,
-        Outcome::Yield | Outcome::Block => x[0] = 0,
+        Outcome::Yield => {
+            x[0] = 0;
+            exit::rest(context, Rest::Yield)
+        }
+        Outcome::Block => {
+            x[0] = 0;
+            exit::wait(context);
+        }
         Outcome::Again(arguments) => {
             x[..arguments.len()].copy_from_slice(&arguments);
             context.counter = context.counter.wrapping_sub(INSTRUCTION_BYTES);
         }
-        Outcome::End(end) => ended(context.domain, end),
+        Outcome::End(end) => exit::end(context, end),
     }
 }

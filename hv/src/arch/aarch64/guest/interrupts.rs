@@ -2,17 +2,58 @@
 //!
 //! List registers stay as they are from one exit to the next: they are looked at when something has changed.
 
-use aarch64_cpu::asm;
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use aarch64_cpu::registers::{CNTHP_CTL_EL2, CNTV_CTL_EL0, Writeable};
 
 use super::control::{self, Devices};
 use super::registers;
 use crate::arch::this::cpu;
-use crate::arch::this::gic::{self, Activity, TIMERS};
+use crate::arch::this::gic::{self, Acknowledged, Activity, TIMERS};
+use crate::board::CPUS;
 use crate::board::types::Domain;
 use crate::domain::inbox;
 use crate::vdev::gic::{Effect, Intid, Line, VcpuNumber, numbers};
 use crate::vdev::timer;
+
+/// No tick.
+const NEVER: u64 = u64::MAX;
+
+/// When each CPU is to look whether another vCPU has its turn.
+pub(super) static ALARMS: [AtomicU64; CPUS.len()] = [const { AtomicU64::new(NEVER) }; CPUS.len()];
+
+/// Has this CPU's own timer interrupt it at a tick.
+pub(super) fn set_timer(at: u64) {
+    registers::set_own_timer(at);
+    // ENABLE, bit 0. Arm ARM, CNTHP_CTL_EL2.
+    CNTHP_CTL_EL2.set(u64::from(at != NEVER));
+}
+
+/// Interrupts that end the sleep of a CPU that runs no vCPU.
+pub(super) fn taken_idle() {
+    while let Some(taken) = gic::acknowledge() {
+        gic::drop_priority(taken);
+        if !taken.intid().is_private() {
+            shared(taken);
+            continue;
+        }
+        if taken.intid() == TIMERS.hyp {
+            CNTHP_CTL_EL2.set(0);
+        }
+        gic::deactivate(taken);
+    }
+}
+
+/// A shared interrupt has come: to a domain, which ends it, or to nobody.
+fn shared(taken: Acknowledged) {
+    match inbox::arrived(taken.intid()) {
+        Some(domain) => inbox::notify(domain, 0),
+        None => {
+            gic::disable(taken.intid());
+            gic::deactivate(taken);
+        }
+    }
+}
 
 /// A vCPU of the loaded domain, for the CPU that runs it.
 #[derive(Clone, Copy)]
@@ -52,7 +93,6 @@ pub(super) fn withdraw(domain: &Domain) {
 impl Vcpu {
     /// Makes the vCPU's interrupts this CPU's.
     pub(super) fn load(self) {
-        inbox::runs(self.domain, self.number, cpu::index());
         gic::load_interface(&control::own(self.number).interface);
         let mut devices = Devices::lock(self.domain);
         let (_, private) = devices.of(self.number);
@@ -73,21 +113,19 @@ impl Vcpu {
         control::own(self.number).interface = gic::save_interface();
         gic::disable_interface();
         gic::set_activity(TIMERS.virt, Activity::Inactive);
-        inbox::rests(self.domain, self.number);
     }
 
-    /// The vCPU waits for an interrupt: so does this CPU, unless there is one to take already.
-    pub(super) fn wait(self) {
+    /// Whether the vCPU that runs has an interrupt to take.
+    pub(super) fn has_work(self) -> bool {
         let mut devices = Devices::lock(self.domain);
         let (shared, private) = devices.of(self.number);
         numbers(private.in_use().into()).for_each(|list| private.set_list(list, gic::read_list(list)));
-        let has_work = private.has_work(&shared.distributor);
-        drop(devices);
-        if !has_work {
-            // Masked as EL2 is, it ends with a pending interrupt, which is taken from the guest. Arm ARM, "Wait for
-            // Interrupt".
-            asm::wfi();
-        }
+        private.has_work(&shared.distributor)
+    }
+
+    /// When its physical timer is due.
+    pub(super) fn due(self) -> Option<u64> {
+        control::own(self.number).physical.deadline()
     }
 
     /// A physical interrupt made the guest leave.
@@ -107,10 +145,8 @@ impl Vcpu {
             // A kick, the virtual interface, the physical timer: whatever came is in the books or on its way there.
             self.refill(&mut Devices::lock(self.domain));
             gic::deactivate(taken);
-        } else if inbox::arrived(intid).is_none() {
-            gic::disable(intid);
-            gic::deactivate(taken);
         } else {
+            shared(taken);
             self.refill(&mut Devices::lock(self.domain));
         }
     }
@@ -184,16 +220,13 @@ impl Vcpu {
         if timer.deadline().is_none() { Line::Down } else { timer.line(cpu::ticks()) }
     }
 
-    /// Has the CPU's own timer say when the vCPU's physical timer is due.
-    fn arm(self) {
-        match (control::own(self.number).physical.deadline(), self.physical_line()) {
-            (Some(at), Line::Down) => {
-                registers::set_own_timer(at);
-                // ENABLE, bit 0. Arm ARM, CNTHP_CTL_EL2.
-                CNTHP_CTL_EL2.set(1);
-            }
-            (Some(_), Line::Up) | (None, _) => CNTHP_CTL_EL2.set(0),
-        }
+    /// Has the CPU's own timer say when the vCPU's physical timer is due, or when the CPU is to look.
+    pub(super) fn arm(self) {
+        let own = match (self.due(), self.physical_line()) {
+            (Some(at), Line::Down) => at,
+            (Some(_), Line::Up) | (None, _) => NEVER,
+        };
+        set_timer(own.min(ALARMS[cpu::index().get()].load(Ordering::Relaxed)));
     }
 }
 

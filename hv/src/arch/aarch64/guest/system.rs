@@ -9,6 +9,10 @@ use core::arch::asm;
 
 use super::registers;
 
+/// CNTV_CTL_EL0 of a timer that will interrupt: ENABLE, bit 0, without IMASK, bit 1. Arm ARM, CNTV_CTL_EL0.
+const ARMED: u64 = 1;
+const TIMER_BITS: u64 = 0b11;
+
 macro_rules! registers {
     ($($name:ident = $reset:expr,)*) => {
         /// While the vCPU is not loaded.
@@ -20,6 +24,20 @@ macro_rules! registers {
         impl System {
             /// After a reset: MMU and caches off. Whatever the architecture leaves open is zero.
             pub(super) const RESET: Self = Self { $($name: $reset,)* };
+
+            /// What this CPU has now.
+            pub(super) fn save(&mut self) {
+                $(
+                    // SAFETY: reading the register has no effect.
+                    unsafe {
+                        asm!(
+                            concat!("mrs {}, ", stringify!($name)),
+                            out(reg) self.$name,
+                            options(nostack, nomem, preserves_flags),
+                        );
+                    }
+                )*
+            }
 
             /// Makes them this CPU's; seen by the guest from its entry on.
             pub(super) fn load(&self) {
@@ -67,4 +85,11 @@ registers! {
     cntv_ctl_el0 = 0,
     cntp_cval_el0 = 0,
     cntv_cval_el0 = 0,
+}
+
+impl System {
+    /// When the vCPU's virtual timer interrupts it, if it will.
+    pub(super) fn timer_due(&self) -> Option<u64> {
+        (self.cntv_ctl_el0 & TIMER_BITS == ARMED).then_some(self.cntv_cval_el0)
+    }
 }
