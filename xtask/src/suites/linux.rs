@@ -40,9 +40,14 @@ const fn guest(name: &'static str, vcpus: u32, console: Console) -> Guest {
     Guest { name, vcpus, console }
 }
 
+const TWO_BY_TWO: &[Guest] = &[guest("linux0", 2, Console::Hypercall), guest("linux1", 2, Console::Pl011)];
 const TWO: &[Guest] = &[guest("linux0", 1, Console::Hypercall), guest("linux1", 1, Console::Pl011)];
 
-const CASES: [Case; 1] = [Case { what: "on hvc0 and on an emulated PL011", base: "qemu-arm64", guests: TWO }];
+const CASES: [Case; 3] = [
+    Case { what: "on hvc0 and on an emulated PL011", base: "qemu-arm64", guests: TWO },
+    Case { what: "two with two vCPUs each", base: "qemu-arm64", guests: TWO_BY_TWO },
+    Case { what: "two with two vCPUs each, GICv2", base: "qemu-arm64-gicv2", guests: TWO_BY_TWO },
+];
 
 pub(super) fn run(bench: &mut Bench<'_>) {
     for case in &CASES {
