@@ -81,10 +81,9 @@ fn with<R>(body: impl FnOnce(&mut All) -> R) -> R {
     body(&mut SCHEDULER.lock())
 }
 
+/// Has a CPU ask what it is to do: this one, too, when it is back in its guest.
 fn look(cpu: CpuIndex) {
-    if cpu != this::cpu::index() {
-        this::smp::nudge(cpu);
-    }
+    this::smp::nudge(cpu);
 }
 
 /// Starts every domain, and runs what there is to run; the machine is switched off when none is left.
