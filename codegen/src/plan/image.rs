@@ -128,7 +128,7 @@ fn given(
     let bytes = inputs.footprint_frames(index::FIXED as u64 + 3) * PAGE_BYTES;
     let range = Radix::Hex.range(load.get(), bytes);
     let limit = limit(inputs.board.arch);
-    if load.checked_add(bytes).is_none_or(|end| end > limit) {
+    if !ends_below(inputs, load, limit) {
         let message = format!("the image {range} does not lie below {limit}, where its entry code runs");
         refusals.push(Refusal::new(&codes::E0507, message, from, "load address").help(free_load(inputs, physical)));
         return None;
@@ -153,7 +153,9 @@ fn lowest(inputs: &Inputs<'_>, from: Origin, physical: &Physical<'_>, refusals: 
         return drafted(inputs, load, refusals);
     }
     let bytes = inputs.footprint_frames(index::FIXED as u64 + 3) * PAGE_BYTES;
-    let fits_elsewhere = physical.lowest_hole(physical.floor(), limit(inputs.board.arch), BLOCK_BYTES, |_| bytes);
+    let limit = limit(inputs.board.arch);
+    let anywhere = |load| if ends_below(inputs, load, limit) { bytes } else { u64::MAX };
+    let fits_elsewhere = physical.lowest_hole(physical.floor(), limit, BLOCK_BYTES, anywhere);
     refusals.push(match fits_elsewhere {
         Some(load) => meets_window(inputs, load, from),
         None => no_hole(inputs, bytes, from, physical),
@@ -166,14 +168,22 @@ fn drafted(inputs: &Inputs<'_>, load: PhysAddr, refusals: &mut Vec<Refusal>) -> 
     draft.map_err(|found| refusals.push(too_large(inputs, &found))).ok()
 }
 
+/// Whether an image at `load` ends at or below `limit`, however many tables it takes: a draft names no frame beyond.
+fn ends_below(inputs: &Inputs<'_>, load: PhysAddr, limit: PhysAddr) -> bool {
+    let most = inputs.footprint_frames(IMAGE_WINDOW_BYTES / PAGE_BYTES) * PAGE_BYTES;
+    load.checked_add(most).is_some_and(|end| end <= limit)
+}
+
 /// The lowest hole whose identity page does not meet the image window.
 fn hole(inputs: &Inputs<'_>, physical: &Physical<'_>) -> Option<PhysAddr> {
-    let bytes = |load: PhysAddr| match inputs.meets_image_window(Frame::containing(load)) {
+    let limit = limit(inputs.board.arch);
+    let nowhere = |load| !ends_below(inputs, load, limit) || inputs.meets_image_window(Frame::containing(load));
+    let bytes = |load: PhysAddr| match nowhere(load) {
         true => u64::MAX,
         // One that is too large is refused where it would have been placed.
         false => inputs.draft(load).map_or(BLOCK_BYTES, |draft| draft.footprint.bytes()),
     };
-    physical.lowest_hole(physical.floor(), limit(inputs.board.arch), BLOCK_BYTES, bytes)
+    physical.lowest_hole(physical.floor(), limit, BLOCK_BYTES, bytes)
 }
 
 fn free_load(inputs: &Inputs<'_>, physical: &Physical<'_>) -> String {

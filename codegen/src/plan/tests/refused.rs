@@ -161,6 +161,16 @@ fn ram_beyond_the_directmap_window() {
 }
 
 #[test]
+fn ram_whose_end_is_the_end_of_what_entries_name() {
+    let change = |board: &mut Board| {
+        board.memory.pa_bits.value = 48;
+        board.memory.banks = vec![bank((1 << 48) - (4 << 20), 4 << 20)];
+        board.domains.clear();
+    };
+    check(arm64(), change, "E0503", "no free 2 MiB aligned range", "the largest hole is");
+}
+
+#[test]
 fn windows_larger_than_a_root_entry() {
     let change = |board: &mut Board| board.layout.heap_bytes.value = 512 << 30;
     check(arm64(), change, "E0605", "512 GiB", "shrink layout.heap.size");
