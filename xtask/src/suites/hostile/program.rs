@@ -37,9 +37,12 @@ const SCTLR: u32 = 0xd518_1000;
 const ELR_FROM_X1: u32 = 0xd518_4021;
 const X9_FROM_ELR: u32 = 0xd538_4029;
 const ELR_FROM_X9: u32 = 0xd518_4029;
-/// Registers that the hypervisor keeps to itself: MRS and MSR of PMCR_EL0 (3, 3, 9, 12, 0), MRS of MDSCR_EL1
-/// (2, 0, 0, 2, 2), of ACTLR_EL1 (3, 0, 1, 0, 1) and of one of the implementation's own (3, 0, 15, 0, 0).
-const KEPT: [u32; 5] = [0xd53b_9c00, 0xd51b_9c00, 0xd530_0240, 0xd538_1020, 0xd538_f000];
+/// Registers that a guest does not have: MRS and MSR of PMCR_EL0 (3, 3, 9, 12, 0), MRS of one of the implementation's own
+/// (3, 0, 15, 0, 0).
+const KEPT: [u32; 3] = [0xd53b_9c00, 0xd51b_9c00, 0xd538_f000];
+/// Registers that are zero for a guest, whatever the machine's hold: MRS x0 of MDSCR_EL1 (2, 0, 0, 2, 2) and of ACTLR_EL1
+/// (3, 0, 1, 0, 1).
+const ZERO: [u32; 2] = [0xd530_0240, 0xd538_1020];
 
 /// The hypercall immediate, `console_io` and its operation "write": Xen, public/arch-arm.h and public/xen.h.
 pub(super) const XEN: u16 = 0xea1;
@@ -200,9 +203,13 @@ pub(super) fn with_handler(mut words: Vec<u32>, vectors: u64, handler: &[u32]) -
 /// Each access is an undefined instruction to the guest, which counts and steps over it.
 fn registers(kernel: u64) -> Vec<u32> {
     let start = [&load(0, kernel + VECTORS)[..], &[VBAR], &load(10, 0), &[ISB]].concat();
+    let zero = ZERO
+        .into_iter()
+        .zip(1..)
+        .flat_map(|(read, number)| [&load(0, u64::MAX)[..], &[read], &load(5, 0), &expect(number)].concat());
     let count = [&[MOV_X0_X10][..], &load(5, KEPT.len() as u64), &expect(0), &off()].concat();
     let handler = [X9_FROM_ELR, X9_PLUS_4, ELR_FROM_X9, INCREMENT_X10, ERET];
-    with_handler([&start[..], &KEPT, &count].concat(), VECTORS, &handler)
+    with_handler([&start[..], &KEPT, &zero.collect::<Vec<_>>(), &count].concat(), VECTORS, &handler)
 }
 
 /// Prints, and switches off.
