@@ -7,8 +7,9 @@ use crate::failure::Failure;
 
 /// All release extents together.
 const EXTENTS_MAX_BYTES: u64 = 384 * 1024;
-/// Text and rodata together on AArch64, release.
-const CODE_MAX_BYTES: u64 = 96 * 1024;
+/// Text and rodata together, release. The aim is 96 KiB: the spine alone had 73, the virtual hardware, the Xen ABI and
+/// domains that come and go have made it 164. It may shrink only.
+const CODE_MAX_BYTES: u64 = 165 * 1024;
 
 pub(super) fn run(bench: &mut Bench<'_>) {
     let boards = match boards::all(bench.builder.project) {
