@@ -1,18 +1,18 @@
 //! Scrubbing: zero, and clean to the point of coherency, since a guest with its MMU off reads past the caches.
 //!
-//! Whole 2 MiB blocks go through a window of this CPU's own, smaller runs of frames through its map cache: never maps a
-//! frame that was not asked for, and leaves nothing mapped. Not for interrupt handlers: there is one window.
+//! Blocks of 2 MiB that are one owner's go through a window of this CPU's own, other frames through its map cache: never
+//! maps a frame of anybody else, and leaves nothing mapped. Not for interrupt handlers: there is one window.
 
 #[cfg(test)]
 mod tests;
 
 use core::marker::PhantomData;
 
-use paging::{Entry, Format, Frame, FrameRange, HostAccess, HostAttributes, Level, Memory, VirtAddr};
+use paging::{Entry, Format, Frame, FrameRange, HostAccess, HostAttributes, Level, Memory, PAGE_BYTES, VirtAddr};
 
 use super::entry::{Cells, Input, Place, Writer};
 use super::frames::Order;
-use super::here::Here;
+use super::here::{Here, bytes};
 use super::mapcache::{Area, View};
 use crate::machine::Machine;
 
@@ -37,12 +37,25 @@ impl<'t> ScrubWindow<'t> {
         here: &mut Here<'_, M, View<'_, M, SLOTS>>,
         frames: FrameRange,
     ) {
-        let mut left = frames;
+        self.scrub_of(here, frames, frames);
+    }
+
+    /// Scrubs a part of what is one owner's: the rest of it may be mapped meanwhile.
+    pub fn scrub_of<M: Machine, const SLOTS: usize>(
+        &mut self,
+        here: &mut Here<'_, M, View<'_, M, SLOTS>>,
+        part: FrameRange,
+        whole: FrameRange,
+    ) {
+        let mut left = part;
         while !left.is_empty() {
-            let aligned = left.first.number().is_multiple_of(Order::BLOCK.frames());
-            let done = if aligned && left.frames >= Order::BLOCK.frames() {
-                self.scrub_block(here.machine, left.first);
-                Order::BLOCK.frames()
+            let before = left.first.number() % Order::BLOCK.frames();
+            let block = FrameRange::new(Frame::new(left.first.number() - before), Order::BLOCK.frames());
+            let done = if whole.contains_range(block) {
+                let frames = left.frames.min(Order::BLOCK.frames() - before);
+                let shown = self.show(here.machine, block.first);
+                here.machine.scrub(bytes(shown.at(), before * PAGE_BYTES), frames * PAGE_BYTES);
+                frames
             } else {
                 let page = here.reach.map_foreign(left.first);
                 page.expect("scrubbing a page holds one slot, and the planner left room for it").scrub();
@@ -50,11 +63,6 @@ impl<'t> ScrubWindow<'t> {
             };
             left = FrameRange::new(left.first.add(done), left.frames - done);
         }
-    }
-
-    fn scrub_block<M: Machine>(&mut self, machine: &M, first: Frame) {
-        let block = self.show(machine, first);
-        machine.scrub(block.at(), Level::L2.entry_bytes());
     }
 
     /// Maps the 2 MiB from `first` until the guard is dropped.

@@ -15,7 +15,7 @@ use crate::mm::here::Here;
 use crate::mm::mapcache::{Mapped, View};
 
 /// Bytes on the stack during a copy; whole words.
-const BUFFER_BYTES: usize = 256;
+const BUFFER_BYTES: usize = 512;
 const WORD_BYTES: usize = size_of::<u64>();
 
 /// Bytes somewhere in RAM, mapped or not, and where a guest wants them: at the start of one of its pages.

@@ -116,7 +116,8 @@ impl<F: NestedFormat> DomainSpace<F> {
             let leaf = self.tables.translate(here, at).ok_or(BuildError::Outside(at))?;
             let inside = (at.get() - leaf.at.get()) / paging::PAGE_BYTES;
             let frames = FrameRange::new(leaf.frame.add(inside), run.min(leaf.level.entry_frames() - inside));
-            tools.scrub.scrub(here, frames);
+            let whole = FrameRange::new(leaf.frame, leaf.level.entry_frames());
+            tools.scrub.scrub_of(here, frames, whole);
             done += frames.frames;
         }
         Ok(())

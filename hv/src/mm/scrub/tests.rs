@@ -71,3 +71,18 @@ fn a_run_that_begins_inside_a_block_is_cut_where_blocks_begin() {
         assert!((BLOCK - 1..2 * BLOCK).all(|frame| is_zero(rig, all.first.add(frame))));
     });
 }
+
+#[test]
+fn a_part_of_one_owners_block_goes_through_the_window_and_the_rest_is_left_alone() {
+    with::<El2, _>(2, Verdict::Stop, |rig, system| {
+        let all = chunk(rig, system);
+        let (whole, part) = (FrameRange::new(all.first, BLOCK), FrameRange::new(all.first.add(3), BLOCK - 5));
+        rig.cpus[0].idle(|here| rig.cpus[0].scrub_window().scrub_of(here, part, whole));
+        assert_eq!(rig.cpus[0].maps(), 0, "no page was mapped by itself");
+        assert!((0..part.frames).all(|frame| is_zero(rig, part.first.add(frame))));
+        for frame in [0, 2, BLOCK - 2, BLOCK - 1].map(|frame| all.first.add(frame)) {
+            let word = Index::new(7);
+            assert_eq!(rig.sim.memory.load(frame, word), Some(Memory::canary(frame, word)));
+        }
+    });
+}
