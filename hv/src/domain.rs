@@ -125,9 +125,13 @@ fn make(domain: &'static Domain, manifest: &Manifest) -> Result<(), DomainError>
         return Err(DomainError::Manifest(ManifestError::Sum { blob: &BLOBS[blob] }));
     }
     here::start(domain);
+    let images: u64 = images.iter().map(Image::pages).sum();
+    let scrubbed_kib = ((memory.frames - images) * PAGE_BYTES) >> 10;
     let ticks = this::cpu::ticks() - before;
     let Domain { name, ipa, tables_limit_frames, .. } = domain;
-    say!("domain {name}: {ipa} is {memory}, {tables} of {tables_limit_frames} tables, made in {ticks} ticks");
+    say!(
+        "domain {name}: {ipa} is {memory}, {tables} of {tables_limit_frames} tables, scrubbed {scrubbed_kib} KiB, made in {ticks} ticks"
+    );
     Ok(())
 }
 

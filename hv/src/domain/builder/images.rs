@@ -4,8 +4,10 @@
 //! what was added up is what was copied; only an image that moves up over itself is added up first. Behind the last byte
 //! of an image its page is zero.
 
+use core::ops::Range;
+
 use arrayvec::ArrayVec;
-use paging::{Frame, FrameRange, Ipa, PAGE_BYTES};
+use paging::{Frame, FrameRange, Index, Ipa, PAGE_BYTES};
 
 use super::{BuildError, DomainSpace, IMAGES, pages_on};
 use crate::domain::manifest::Sum;
@@ -165,10 +167,7 @@ impl Image {
 
     /// Adds a page up.
     fn add<M: Machine, const SLOTS: usize>(&self, here: &Here<'_, M, View<'_, M, SLOTS>>, page: u64, sum: Sum) -> Sum {
-        let from = map(here, self.first.add(page));
-        let mut sum = sum;
-        each_piece(&from, self.bytes_in(page), &mut sum, |_, _| ());
-        sum
+        add_words(&map(here, self.first.add(page)), self.bytes_in(page), sum)
     }
 }
 
@@ -185,10 +184,10 @@ impl PageCopy {
     fn run<M: Machine, const SLOTS: usize>(&self, here: &Here<'_, M, View<'_, M, SLOTS>>, sum: &mut Sum) -> u64 {
         let to = map(here, self.to);
         let copied = if self.from == self.to {
-            each_piece(&to, self.bytes, sum, |_, _| ());
+            *sum = add_words(&to, self.bytes, *sum);
             0
         } else {
-            each_piece(&map(here, self.from), self.bytes, sum, |offset, piece| put(&to, offset, piece));
+            each_piece(&map(here, self.from), 0..self.bytes, sum, |offset, piece| put(&to, offset, piece));
             1
         };
         let mut tail = self.bytes;
@@ -213,20 +212,31 @@ fn put<M: Machine, const SLOTS: usize>(page: &Mapped<'_, M, SLOTS>, offset: usiz
     page.copy_in(offset, piece).expect("pieces lie in the page");
 }
 
-/// Reads the first `bytes` bytes of a page, each once, adds them up and tells them piece by piece.
+/// Adds up the first `bytes` bytes of a page, each read once.
+fn add_words<M: Machine, const SLOTS: usize>(page: &Mapped<'_, M, SLOTS>, bytes: usize, sum: Sum) -> Sum {
+    let words = bytes / WORD_BYTES;
+    let mut sum = (0..words).fold(sum, |sum, word| sum.with(page.load(Index::new(word))));
+    if bytes > words * WORD_BYTES {
+        each_piece(page, words * WORD_BYTES..bytes, &mut sum, |_, _| ());
+    }
+    sum
+}
+
+/// Reads a range of a page's bytes, each once, adds them up and tells them piece by piece.
 fn each_piece<M: Machine, const SLOTS: usize>(
     page: &Mapped<'_, M, SLOTS>,
-    bytes: usize,
+    bytes: Range<usize>,
     sum: &mut Sum,
     mut each: impl FnMut(usize, &[u8]),
 ) {
-    for offset in (0..bytes).step_by(BUFFER_BYTES) {
+    for offset in bytes.clone().step_by(BUFFER_BYTES) {
         let mut buffer = [0; BUFFER_BYTES];
-        let piece = &mut buffer[..(bytes - offset).min(BUFFER_BYTES)];
+        let length = (bytes.end - offset).min(BUFFER_BYTES);
+        let piece = &mut buffer[..length];
         page.copy_out(offset, piece).expect("pieces lie in the page");
         each(offset, piece);
         // Zeroes behind the last byte make its word whole.
-        for word in buffer[..(bytes - offset).min(BUFFER_BYTES).next_multiple_of(WORD_BYTES)].as_chunks().0 {
+        for word in buffer[..length.next_multiple_of(WORD_BYTES)].as_chunks().0 {
             *sum = sum.with(u64::from_le_bytes(*word));
         }
     }
