@@ -114,7 +114,7 @@ fn refused(_bench: &mut Bench) -> Outcome {
 }
 
 /// Steps of a random row.
-const STEPS: u64 = 10_000;
+const STEPS: u64 = 1_000;
 /// Chunks that it holds at most.
 const HELD_MAX: usize = 24;
 
