@@ -14,7 +14,7 @@ pub(super) fn run(bench: &mut Bench<'_>) {
     match bench::boot(&builder) {
         Ok(boot) => {
             bench.job(format!("{BOARD}: two ways to count a boot agree"), boot.agree());
-            let name = format!("{BOARD}: {} instructions to the end of its own boot", boot.total());
+            let name = format!("{BOARD}: {} instructions to the payload's first", boot.total());
             bench.test(name, boot.within_budget());
         }
         Err(failure) => bench.job("bench boot", Err(failure)),
