@@ -186,7 +186,7 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     machine::stem(checker, platform, stem);
     machine::imported_from(checker, &platform.value);
     let mut claims = Claims::default();
-    let memory = file.memory.as_ref().and_then(|memory| memory::check(checker, &memory.value, &mut claims));
+    let memory = file.memory.as_ref().and_then(|memory| memory::check(checker, &memory.value, arch, &mut claims));
     let cpus = file.cpu.as_ref().and_then(|cpu| machine::cpus(checker, cpu, arch));
     let power_off = machine::power_off(checker, platform, arch, cpus.as_ref(), &mut claims);
     let irq = file.irq.as_ref().and_then(|irq| interrupts::irq(checker, irq, arch, cpus.as_ref(), &mut claims));

@@ -2,17 +2,15 @@
 
 use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr};
 
-use super::Checker;
 use super::claims::Claims;
+use super::{Checker, pa_bits_max};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Radix, Span};
-use crate::model::{self, Origin, RamBank, Sourced};
+use crate::model::{self, Arch, Origin, RamBank, Sourced};
 use crate::schema::{BanksFrom, Memory, ReservedKind, ReservedOwner, Written};
 
 /// Narrowest physical address space that a board may name.
 const PA_BITS_LEAST: u8 = 32;
-/// Widest that both architectures' entries hold.
-const PA_BITS_MOST: u8 = 52;
 
 /// A bank with its place.
 struct Bank {
@@ -22,8 +20,8 @@ struct Bank {
 }
 
 /// Checks the table.
-pub(super) fn check(checker: &mut Checker, memory: &Memory, claims: &mut Claims) -> Option<model::Memory> {
-    let pa_bits = pa_bits(checker, memory.pa_bits_min.as_ref());
+pub(super) fn check(checker: &mut Checker, memory: &Memory, arch: Arch, claims: &mut Claims) -> Option<model::Memory> {
+    let pa_bits = pa_bits(checker, memory.pa_bits_min.as_ref(), pa_bits_max(arch));
     banks_from(checker, &memory.banks_from);
     let mut banks: Vec<Bank> = Vec::new();
     for bank in &memory.bank {
@@ -64,17 +62,17 @@ pub(super) fn check(checker: &mut Checker, memory: &Memory, claims: &mut Claims)
     (!banks.is_empty()).then(|| model::Memory { banks: joined(checker, banks), reserved, pa_bits })
 }
 
-fn pa_bits(checker: &mut Checker, written: Option<&Written<u8>>) -> Sourced<u8> {
+fn pa_bits(checker: &mut Checker, written: Option<&Written<u8>>, most: u8) -> Sourced<u8> {
     let Some(written) = written else {
         return Sourced { value: Memory::PA_BITS_MIN, from: Origin::Default };
     };
     let found = checker.sourced(written);
-    if (PA_BITS_LEAST..=PA_BITS_MOST).contains(&found.value) {
+    if (PA_BITS_LEAST..=most).contains(&found.value) {
         return found;
     }
-    let claim = format!("memory.pa-bits-min is {}, outside {PA_BITS_LEAST} to {PA_BITS_MOST}", found.value);
+    let claim = format!("memory.pa-bits-min is {}, outside {PA_BITS_LEAST} to {most}", found.value);
     checker.at(&codes::E0110, written.span, claim, "out of range", "40 is right for most boards");
-    Sourced { value: found.value.clamp(PA_BITS_LEAST, PA_BITS_MOST), from: found.from }
+    Sourced { value: found.value.clamp(PA_BITS_LEAST, most), from: found.from }
 }
 
 fn banks_from(checker: &mut Checker, written: &Written<BanksFrom>) {
