@@ -6,6 +6,7 @@
 mod devices;
 mod layout;
 
+pub(crate) use devices::REDISTRIBUTOR_BYTES;
 pub use devices::{Console, ConsolePlace, GicPages, Irq, Mmio, Timer, Uart, UartFlag, UartRegister, Width};
 pub use layout::{DirectmapPolicy, Extents, GuestTables, Heap, Layout, MappedBy, PolicyChoice, Pools, Retention};
 

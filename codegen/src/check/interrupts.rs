@@ -4,7 +4,7 @@ use super::Checker;
 use super::claims::{Claims, Use};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span, human_bytes};
-use crate::model::{self, Arch, Cpus, EnableMethod, GicPages, Mmio};
+use crate::model::{self, Arch, Cpus, EnableMethod, GicPages, Mmio, REDISTRIBUTOR_BYTES};
 use crate::schema::{self, File, GiccAlias, Irq, IrqWord, Registers, Timer, TimerWord, Written};
 
 /// Private peripheral interrupts. Arm IHI 0048 and IHI 0069, INTIDs.
@@ -19,8 +19,6 @@ const GICV2_GICD: u64 = 0x1000;
 const GICV2_GICC: u64 = 0x2000;
 const GICV2_GICC_64K: u64 = 0x2_0000;
 const GICV3_GICD: u64 = 0x1_0000;
-/// One redistributor: RD_base and SGI_base frames of 64 KiB. Arm IHI 0069, Redistributor register map.
-const GICR_STRIDE: u64 = 0x2_0000;
 /// A frame of a redistributor.
 const GICR_FRAME: u64 = 0x1_0000;
 /// Broadcom "ARM Quad A7 core" (BCM2836), register map: up to Core3 Mailbox 3 Rd/Clr at 0xfc.
@@ -140,9 +138,7 @@ fn gic_v3(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut 
     checker.needed("irq.gicr", first, table.kind.span, "a GICv3 has redistributors");
     let gicr = windows(checker, "irq.gicr", table.gicr.as_ref(), claims);
     let stride_bytes = stride(checker, table);
-    // The last one of a window needs its own two frames only.
-    let fits = |window: &Mmio| window.bytes.saturating_sub(GICR_STRIDE) / stride_bytes + 1;
-    let room: u64 = gicr.iter().filter(|window| window.bytes >= GICR_STRIDE).map(fits).sum();
+    let room: u64 = gicr.iter().map(|window| window.redistributors(stride_bytes)).sum();
     if let (Some(first), Some(cpus)) = (first, cpus)
         && room < cpus.cores.len() as u64
     {
@@ -164,15 +160,16 @@ fn gic_v3(checker: &mut Checker, table: &Irq, cpus: Option<&Cpus>, claims: &mut 
 
 /// Bytes from one redistributor to the next: whole frames of 64 KiB, two at least.
 fn stride(checker: &mut Checker, table: &Irq) -> u64 {
-    let Some(written) = &table.gicr_stride else { return GICR_STRIDE };
+    let Some(written) = &table.gicr_stride else { return REDISTRIBUTOR_BYTES };
     let bytes = written.value.0;
-    if bytes < GICR_STRIDE {
-        let claim = format!("irq.gicr-stride is {bytes:#x} bytes, a redistributor has at least {GICR_STRIDE:#x}");
+    if bytes < REDISTRIBUTOR_BYTES {
+        let claim =
+            format!("irq.gicr-stride is {bytes:#x} bytes, a redistributor has at least {REDISTRIBUTOR_BYTES:#x}");
         checker.at(&codes::E0313, written.span, claim, "too small", "write gicr-stride = \"128 KiB\"");
     } else if checker.aligned("irq.gicr-stride", bytes, written.span, GICR_FRAME) {
         return bytes;
     }
-    GICR_STRIDE
+    REDISTRIBUTOR_BYTES
 }
 
 fn bcm2836(checker: &mut Checker, table: &Irq, claims: &mut Claims) -> Option<model::Irq> {

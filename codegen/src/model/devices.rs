@@ -17,6 +17,16 @@ pub struct Mmio {
     pub from: Origin,
 }
 
+/// One redistributor: RD_base and SGI_base frames of 64 KiB. Arm IHI 0069, "Redistributor register map".
+pub(crate) const REDISTRIBUTOR_BYTES: u64 = 0x2_0000;
+
+impl Mmio {
+    /// Redistributors that lie in this range `stride_bytes` apart: the last one needs its own two frames only.
+    pub(crate) fn redistributors(&self, stride_bytes: u64) -> u64 {
+        self.bytes.checked_sub(REDISTRIBUTOR_BYTES).map_or(0, |rest| rest / stride_bytes + 1)
+    }
+}
+
 /// `[irq]`.
 #[derive(Clone, Debug)]
 pub enum Irq {

@@ -49,9 +49,8 @@ fn frames(board: &Board) -> Vec<Frame> {
 fn redistributors(board: &Board) -> Vec<[Frame; 2]> {
     let Irq::GicV3 { gicr, stride_bytes, .. } = &board.irq else { return Vec::new() };
     let all = gicr.iter().flat_map(|window| {
-        // The last one of a window needs its own two frames only.
-        let room = window.bytes.checked_sub(2 * SGI_BASE).map_or(0, |rest| rest / stride_bytes + 1);
-        (0..room).map(move |number| [0, SGI_BASE].map(|offset| at(window, number * stride_bytes + offset)))
+        (0..window.redistributors(*stride_bytes))
+            .map(move |number| [0, SGI_BASE].map(|offset| at(window, number * stride_bytes + offset)))
     });
     all.take(board.cpus.cores.len()).collect()
 }
