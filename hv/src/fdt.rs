@@ -102,31 +102,64 @@ impl Header {
     }
 }
 
-/// Reads a blob of at least [`Header::used_bytes`] bytes and hands over each fact.
-pub fn scan<'b>(blob: &'b [u8], mut found: impl FnMut(Fact<'b>)) -> Result<(), FdtError> {
-    let header = Header::parse(blob)?;
-    reservations(blob, &header, &mut found)?;
-    let structure = block(blob, header.structure, header.structure_bytes)?;
-    let strings = block(blob, header.strings, header.strings_bytes)?;
-    let mut reader = Reader::new();
-    for token in Tokens::new(structure, strings) {
-        reader.take(token?, &mut found)?;
-    }
-    reader.finish()
+/// The facts of a blob, one after the other, until its end or the first mistake.
+///
+/// Not generic over what is done with them: the code is there once, before the MMU and after it.
+pub struct Scan<'b> {
+    reservations: Option<&'b [u8]>,
+    tokens: Tokens<'b>,
+    reader: Reader<'b>,
+    over: bool,
 }
 
-/// "Memory Reservation Block": pairs of base and length, the last both zero.
-fn reservations<'b>(blob: &'b [u8], header: &Header, found: &mut impl FnMut(Fact<'b>)) -> Result<(), FdtError> {
-    const PAIR_BYTES: usize = 16;
-    let mut rest = blob.get(header.reserve as usize..).ok_or(FdtError::Bounds)?;
-    loop {
+impl<'b> Scan<'b> {
+    /// Begins with a blob of at least [`Header::used_bytes`] bytes.
+    pub fn new(blob: &'b [u8]) -> Result<Self, FdtError> {
+        let header = Header::parse(blob)?;
+        let structure = block(blob, header.structure, header.structure_bytes)?;
+        let strings = block(blob, header.strings, header.strings_bytes)?;
+        let reservations = Some(blob.get(header.reserve as usize..).ok_or(FdtError::Bounds)?);
+        Ok(Self { reservations, tokens: Tokens::new(structure, strings), reader: Reader::new(), over: false })
+    }
+
+    fn read(&mut self) -> Result<Option<Fact<'b>>, FdtError> {
+        if let Some(range) = self.reservation()? {
+            return Ok(Some(Fact::Reserved(range)));
+        }
+        loop {
+            if let Some(fact) = self.reader.range() {
+                return Ok(Some(fact));
+            }
+            let Some(token) = self.tokens.next() else { return self.reader.finish() };
+            if let Some(fact) = self.reader.take(token?)? {
+                return Ok(Some(fact));
+            }
+        }
+    }
+
+    /// "Memory Reservation Block": pairs of base and length, the last both zero.
+    fn reservation(&mut self) -> Result<Option<Range>, FdtError> {
+        const PAIR_BYTES: usize = 16;
+        let Some(rest) = self.reservations else { return Ok(None) };
         let range =
             Range { base: long(rest, 0).ok_or(FdtError::Bounds)?, bytes: long(rest, 8).ok_or(FdtError::Bounds)? };
-        if (range.base, range.bytes) == (0, 0) {
-            return Ok(());
+        let is_last = (range.base, range.bytes) == (0, 0);
+        self.reservations = if is_last { None } else { rest.get(PAIR_BYTES..) };
+        Ok((!is_last).then_some(range))
+    }
+}
+
+impl<'b> Iterator for Scan<'b> {
+    type Item = Result<Fact<'b>, FdtError>;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
         }
-        found(Fact::Reserved(range));
-        rest = rest.get(PAIR_BYTES..).ok_or(FdtError::Bounds)?;
+        let fact = self.read().transpose();
+        self.over = !matches!(fact, Some(Ok(_)));
+        fact
     }
 }
 
@@ -163,7 +196,7 @@ impl Cells {
 }
 
 /// Follows the tokens; keeps no more than it needs of the nodes that are open.
-struct Reader {
+struct Reader<'b> {
     /// Open nodes.
     depth: u32,
     /// Of the node at depth 1 that is open, or the root.
@@ -172,40 +205,36 @@ struct Reader {
     kind: Kind,
     root: Cells,
     reserved: Cells,
+    /// What is left of the `reg` of such a node.
+    reg: &'b [u8],
 }
 
-impl Reader {
+impl<'b> Reader<'b> {
     const fn new() -> Self {
-        Self { depth: 0, top: Kind::Root, kind: Kind::Other, root: Cells::DEFAULT, reserved: Cells::DEFAULT }
+        Self { depth: 0, top: Kind::Root, kind: Kind::Other, root: Cells::DEFAULT, reserved: Cells::DEFAULT, reg: &[] }
     }
 
-    fn take<'b>(&mut self, token: Token<'b>, found: &mut impl FnMut(Fact<'b>)) -> Result<(), FdtError> {
+    fn take(&mut self, token: Token<'b>) -> Result<Option<Fact<'b>>, FdtError> {
         match token {
-            Token::Begin(name) => self.begin(name, found),
-            Token::End => self.end(),
-            Token::Property { name, value } => {
-                self.property(name, value, found);
-                Ok(())
-            }
+            Token::Begin(name) => self.begin(name),
+            Token::End => self.end().map(|()| None),
+            Token::Property { name, value } => Ok(self.property(name, value)),
         }
     }
 
-    fn begin<'b>(&mut self, name: &'b [u8], found: &mut impl FnMut(Fact<'b>)) -> Result<(), FdtError> {
+    fn begin(&mut self, name: &'b [u8]) -> Result<Option<Fact<'b>>, FdtError> {
+        let is_cpu = (self.depth, self.top) == (2, Kind::Cpus) && is_unit(name, b"cpu");
         self.kind = match (self.depth, self.top) {
             (0, _) => Kind::Root,
             (1, _) => top_level(name),
             (2, Kind::ReservedMemory) => Kind::Reserved,
-            (2, Kind::Cpus) if is_unit(name, b"cpu") => {
-                found(Fact::Cpu);
-                Kind::Other
-            }
             _ => Kind::Other,
         };
         if self.depth <= 1 {
             self.top = self.kind;
         }
         self.depth = self.depth.checked_add(1).ok_or(FdtError::Structure)?;
-        Ok(())
+        Ok(is_cpu.then_some(Fact::Cpu))
     }
 
     fn end(&mut self) -> Result<(), FdtError> {
@@ -218,21 +247,39 @@ impl Reader {
         Ok(())
     }
 
-    fn property<'b>(&mut self, name: &'b [u8], value: &'b [u8], found: &mut impl FnMut(Fact<'b>)) {
+    fn property(&mut self, name: &'b [u8], value: &'b [u8]) -> Option<Fact<'b>> {
         match self.kind {
             Kind::Root => set_cells(&mut self.root, name, value),
             Kind::ReservedMemory => set_cells(&mut self.reserved, name, value),
-            Kind::Memory if name == b"reg" => ranges(value, self.root, |range| found(Fact::Ram(range))),
-            Kind::Reserved if name == b"reg" => ranges(value, self.reserved, |range| found(Fact::Reserved(range))),
+            Kind::Memory | Kind::Reserved if name == b"reg" => self.reg = value,
             Kind::Chosen if name == b"bootargs" => {
-                found(Fact::CommandLine(value.strip_suffix(b"\0").unwrap_or(value)));
+                return Some(Fact::CommandLine(value.strip_suffix(b"\0").unwrap_or(value)));
             }
             Kind::Memory | Kind::Reserved | Kind::Cpus | Kind::Chosen | Kind::Other => {}
         }
+        None
     }
 
-    fn finish(self) -> Result<(), FdtError> {
-        if self.depth == 0 { Ok(()) } else { Err(FdtError::Structure) }
+    /// The next range of the `reg` that was read last; drops empty ones and what is left over.
+    fn range(&mut self) -> Option<Fact<'b>> {
+        let is_ram = self.kind == Kind::Memory;
+        let cells = if is_ram { self.root } else { self.reserved };
+        while let Some((base, behind)) = number(self.reg, cells.address)
+            && let Some((bytes, behind)) = number(behind, cells.size)
+            && behind.len() < self.reg.len()
+        {
+            self.reg = behind;
+            if bytes > 0 {
+                let range = Range { base, bytes };
+                return Some(if is_ram { Fact::Ram(range) } else { Fact::Reserved(range) });
+            }
+        }
+        self.reg = &[];
+        None
+    }
+
+    fn finish(&self) -> Result<Option<Fact<'b>>, FdtError> {
+        if self.depth == 0 { Ok(None) } else { Err(FdtError::Structure) }
     }
 }
 
@@ -264,20 +311,6 @@ fn set_cells(cells: &mut Cells, name: &[u8], value: &[u8]) {
         cells.address = value;
     } else if name == b"#size-cells" {
         cells.size = value;
-    }
-}
-
-/// Cuts a `reg` into its ranges; drops empty ones and what is left over.
-fn ranges(reg: &[u8], cells: Cells, mut found: impl FnMut(Range)) {
-    let mut rest = reg;
-    while let Some((base, behind)) = number(rest, cells.address)
-        && let Some((bytes, behind)) = number(behind, cells.size)
-        && behind.len() < rest.len()
-    {
-        if bytes > 0 {
-            found(Range { base, bytes });
-        }
-        rest = behind;
     }
 }
 

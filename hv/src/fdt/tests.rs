@@ -3,7 +3,7 @@
 use proptest::prelude::{any, proptest};
 use std::vec::Vec;
 
-use super::{Fact, FdtError, HEADER_BYTES, Header, Range, scan};
+use super::{Fact, FdtError, HEADER_BYTES, Header, Range, Scan};
 
 const BEGIN_NODE: u32 = 1;
 const END_NODE: u32 = 2;
@@ -104,8 +104,7 @@ fn machine() -> Vec<u8> {
 }
 
 fn facts(blob: &[u8]) -> Result<Vec<Fact<'_>>, FdtError> {
-    let mut facts = Vec::new();
-    scan(blob, |fact| facts.push(fact)).map(|()| facts)
+    Scan::new(blob)?.collect()
 }
 
 fn range(base: u64, bytes: u64) -> Range {

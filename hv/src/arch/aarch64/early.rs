@@ -12,7 +12,7 @@ use aarch64_cpu::asm;
 use super::power;
 use crate::board::types::{ConsolePlace, Flag, Origin, Register, Width};
 use crate::board::{BLOBS, BOOT, CONSOLE, CPU_FRAMES, MANIFEST, PLATFORM, PRIVATE};
-use crate::fdt::{self, Fact, HEADER_BYTES, Header, Range};
+use crate::fdt::{Fact, HEADER_BYTES, Header, Range, Scan};
 
 /// The early stack: where the boot CPU's own will be, relative to the image, wherever that is. The boot loader keeps
 /// the whole footprint free (image_size in the header).
@@ -135,14 +135,15 @@ fn check_tree(tree: u64, wanted: Range) -> Result<(), Refusal> {
     }
     let mut ram = false;
     let mut reserved = false;
-    let scanned = fdt::scan(physical(tree, header.used_bytes()), |fact| match fact {
-        Fact::Ram(range) => ram |= holds(range, wanted),
-        Fact::Reserved(range) => reserved |= meet(range, wanted),
-        Fact::Cpu | Fact::CommandLine(_) => {}
-    });
-    if scanned.is_err() {
-        Err(Refusal::BadTree)
-    } else if !ram {
+    for fact in Scan::new(physical(tree, header.used_bytes())).map_err(|_| Refusal::BadTree)? {
+        match fact {
+            Ok(Fact::Ram(range)) => ram |= holds(range, wanted),
+            Ok(Fact::Reserved(range)) => reserved |= meet(range, wanted),
+            Ok(Fact::Cpu | Fact::CommandLine(_)) => {}
+            Err(_) => return Err(Refusal::BadTree),
+        }
+    }
+    if !ram {
         Err(Refusal::NotRam)
     } else if reserved {
         Err(Refusal::Reserved)

@@ -5,7 +5,7 @@
 use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr};
 
 use super::{Handoff, cpu};
-use crate::fdt::{self, Fact, FdtError, HEADER_BYTES, Header, Range};
+use crate::fdt::{Fact, FdtError, HEADER_BYTES, Header, Range, Scan};
 use crate::firmware::{Facts, FirmwareError, FirmwareWindow};
 use crate::mm::directmap;
 
@@ -33,17 +33,19 @@ pub fn facts(handoff: &Handoff, window: &mut FirmwareWindow) -> Result<Facts, Fi
 fn read(blob: &[u8]) -> Result<Facts, FdtError> {
     let mut facts = Facts { source: "device tree", ram: arrayvec::ArrayVec::new(), cpus: None, directmap: None };
     let mut cpus = 0;
-    fdt::scan(blob, |fact| match fact {
-        Fact::Ram(range) => {
-            if let Some(frames) = whole_frames(range) {
-                // Ranges past the last one kept can only make a bank look smaller, never larger.
-                let _kept = facts.ram.try_push(frames);
+    for fact in Scan::new(blob)? {
+        match fact? {
+            Fact::Ram(range) => {
+                if let Some(frames) = whole_frames(range) {
+                    // Ranges past the last one kept can only make a bank look smaller, never larger.
+                    let _kept = facts.ram.try_push(frames);
+                }
             }
+            Fact::Cpu => cpus += 1,
+            Fact::CommandLine(line) => facts.directmap = directmap::read(line),
+            Fact::Reserved(_) => {}
         }
-        Fact::Cpu => cpus += 1,
-        Fact::CommandLine(line) => facts.directmap = directmap::read(line),
-        Fact::Reserved(_) => {}
-    })?;
+    }
     facts.cpus = (cpus > 0).then_some(cpus);
     Ok(facts)
 }
