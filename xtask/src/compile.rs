@@ -65,10 +65,25 @@ fn flags(project: &Project, toolchain: &Toolchain, script: &Path) -> Vec<String>
         format!("-Clink-arg=-T{}", script.display()),
         format!("--remap-path-prefix={}=.", project.root().display()),
     ];
+    flags.extend(sources().iter().map(|folder| format!("--remap-path-prefix={}=crates", folder.display())));
     if let Some(sysroot) = &toolchain.sysroot {
         flags.push(format!("--sysroot={}", sysroot.display()));
     }
     flags
+}
+
+/// Where cargo keeps what it fetched: <https://doc.rust-lang.org/cargo/guide/cargo-home.html>.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    let set = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    set.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
+}
+
+/// Folders of crates' sources, one a registry: panics name files there, and an image is the same wherever they are.
+fn sources() -> Vec<PathBuf> {
+    let registries = cargo_home().and_then(|home| std::fs::read_dir(home.join("registry/src")).ok());
+    let mut folders: Vec<PathBuf> = registries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    folders
 }
 
 fn cargo(toolchain: &Toolchain, flags: &[String], target: Target, folder: &Path) -> Command {
