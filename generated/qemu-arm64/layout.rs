@@ -352,7 +352,7 @@ pub static REGIONS: [types::Region; 42] = [
     },
 ];
 /// Physical addresses with an owner, sorted and disjoint.
-pub static PHYS_REGIONS: [types::PhysRegion; 14] = [
+pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
     types::PhysRegion {
         name: "gicd",
         base: paging::PhysAddr::new(0x0800_0000),
@@ -426,16 +426,22 @@ pub static PHYS_REGIONS: [types::PhysRegion; 14] = [
         from: types::Origin::Default,
     },
     types::PhysRegion {
-        name: "memory of domain payload",
-        base: paging::PhysAddr::new(0x4040_0000),
-        bytes: 0x100_0000,
-        from: types::Origin::Line(87),
-    },
-    types::PhysRegion {
         name: "firmware-dtb",
         base: paging::PhysAddr::new(0x4800_0000),
         bytes: 0x20_0000,
         from: types::Origin::Line(21),
+    },
+    types::PhysRegion {
+        name: "memory of domain linux0",
+        base: paging::PhysAddr::new(0x4820_0000),
+        bytes: 0xc00_0000,
+        from: types::Origin::Line(88),
+    },
+    types::PhysRegion {
+        name: "memory of domain linux1",
+        base: paging::PhysAddr::new(0x5420_0000),
+        bytes: 0xc00_0000,
+        from: types::Origin::Line(99),
     },
 ];
 /// RAM, sorted and disjoint.
@@ -649,36 +655,64 @@ pub const TIMER: types::Timer = types::Timer::ArmGeneric {
     hyp_phys: 26,
 };
 /// Files that the loader places, in the manifest's order.
-pub static BLOBS: [types::Blob; 2] = [
+pub static BLOBS: [types::Blob; 6] = [
     types::Blob {
-        name: "payload.kernel",
-        base: paging::PhysAddr::new(0x4060_0000),
+        name: "linux0.kernel",
+        base: paging::PhysAddr::new(0x4840_0000),
         ipa: paging::Ipa::new(0x4020_0000),
-        max_bytes: 0x1_0000,
-        from: types::Origin::Line(89),
+        max_bytes: 0x400_0000,
+        from: types::Origin::Line(90),
     },
     types::Blob {
-        name: "payload.device-tree",
-        base: paging::PhysAddr::new(0x413f_0000),
-        ipa: paging::Ipa::new(0x40ff_0000),
+        name: "linux0.initrd",
+        base: paging::PhysAddr::new(0x53df_0000),
+        ipa: paging::Ipa::new(0x4bbf_0000),
+        max_bytes: 0x40_0000,
+        from: types::Origin::Line(92),
+    },
+    types::Blob {
+        name: "linux0.device-tree",
+        base: paging::PhysAddr::new(0x541f_0000),
+        ipa: paging::Ipa::new(0x4bff_0000),
         max_bytes: 0x1_0000,
-        from: types::Origin::Line(85),
+        from: types::Origin::Line(86),
+    },
+    types::Blob {
+        name: "linux1.kernel",
+        base: paging::PhysAddr::new(0x5440_0000),
+        ipa: paging::Ipa::new(0x4020_0000),
+        max_bytes: 0x400_0000,
+        from: types::Origin::Line(101),
+    },
+    types::Blob {
+        name: "linux1.initrd",
+        base: paging::PhysAddr::new(0x5fdf_0000),
+        ipa: paging::Ipa::new(0x4bbf_0000),
+        max_bytes: 0x40_0000,
+        from: types::Origin::Line(103),
+    },
+    types::Blob {
+        name: "linux1.device-tree",
+        base: paging::PhysAddr::new(0x601f_0000),
+        ipa: paging::Ipa::new(0x4bff_0000),
+        max_bytes: 0x1_0000,
+        from: types::Origin::Line(97),
     },
 ];
 /// Guests, in file order.
-pub static DOMAINS: [types::Domain; 1] = [
+pub static DOMAINS: [types::Domain; 2] = [
     types::Domain {
-        name: "payload",
+        name: "linux0",
         vmid: 1,
-        vcpus: 1,
+        vcpus: 2,
         ipa: paging::Ipa::new(0x4000_0000),
-        memory: paging::PhysAddr::new(0x4040_0000),
-        memory_bytes: 0x100_0000,
+        memory: paging::PhysAddr::new(0x4820_0000),
+        memory_bytes: 0xc00_0000,
         ipa_bits: 39,
-        tables_limit_frames: 18,
+        tables_limit_frames: 108,
         kernel: 0,
-        initrd: None,
-        device_tree: 1,
+        initrd: Some(1),
+        device_tree: 2,
         console: types::GuestConsole::Hypercall,
         map: types::GuestMap {
             gic: types::GuestGic::V3 {
@@ -688,23 +722,68 @@ pub static DOMAINS: [types::Domain; 1] = [
                 },
                 gicr: types::GuestRange {
                     base: paging::Ipa::new(0x0801_0000),
-                    bytes: 0x2_0000,
+                    bytes: 0x4_0000,
                 },
             },
             uart: None,
             console_ring: types::GuestRange {
-                base: paging::Ipa::new(0x0804_0000),
+                base: paging::Ipa::new(0x0806_0000),
                 bytes: 0x2000,
             },
             grants: types::GuestRange {
-                base: paging::Ipa::new(0x0805_0000),
+                base: paging::Ipa::new(0x0807_0000),
                 bytes: 0x4000,
             },
             event_intid: 31,
-            vcpu_ids: &[0x0],
+            vcpu_ids: &[0x0, 0x1],
             passed: &[],
         },
-        from: types::Origin::Line(85),
+        from: types::Origin::Line(86),
+    },
+    types::Domain {
+        name: "linux1",
+        vmid: 2,
+        vcpus: 2,
+        ipa: paging::Ipa::new(0x4000_0000),
+        memory: paging::PhysAddr::new(0x5420_0000),
+        memory_bytes: 0xc00_0000,
+        ipa_bits: 39,
+        tables_limit_frames: 108,
+        kernel: 3,
+        initrd: Some(4),
+        device_tree: 5,
+        console: types::GuestConsole::Pl011,
+        map: types::GuestMap {
+            gic: types::GuestGic::V3 {
+                gicd: types::GuestRange {
+                    base: paging::Ipa::new(0x0800_0000),
+                    bytes: 0x1_0000,
+                },
+                gicr: types::GuestRange {
+                    base: paging::Ipa::new(0x0801_0000),
+                    bytes: 0x4_0000,
+                },
+            },
+            uart: Some(types::GuestUart {
+                registers: types::GuestRange {
+                    base: paging::Ipa::new(0x0805_0000),
+                    bytes: 0x1000,
+                },
+                intid: 32,
+            }),
+            console_ring: types::GuestRange {
+                base: paging::Ipa::new(0x0806_0000),
+                bytes: 0x2000,
+            },
+            grants: types::GuestRange {
+                base: paging::Ipa::new(0x0807_0000),
+                bytes: 0x4000,
+            },
+            event_intid: 31,
+            vcpu_ids: &[0x0, 0x1],
+            passed: &[],
+        },
+        from: types::Origin::Line(97),
     },
 ];
 /// Devices that no isolation holds, in file order.
@@ -764,14 +843,27 @@ const _: () = assert!(
 );
 const _: () = assert!(
     DOMAINS[0].memory.is_aligned_to(0x20_0000) && DOMAINS[0].memory_bytes
-    .is_multiple_of(0x20_0000), "platforms/qemu-arm64.toml:87: domain.memory"
+    .is_multiple_of(0x20_0000), "platforms/qemu-arm64.toml:88: domain.memory"
 );
 const _: () = assert!(
     DOMAINS[0].memory.get() + DOMAINS[0].memory_bytes <= BOOT.load.get() || BOOT.load
     .get() + BOOT.footprint_bytes <= DOMAINS[0].memory.get(),
-    "platforms/qemu-arm64.toml:87: domain.memory"
+    "platforms/qemu-arm64.toml:88: domain.memory"
 );
 const _: () = assert!(
     DOMAINS[0].tables_limit_frames <= crate ::mm::guest_tables::TABLES_MAX,
-    "platforms/qemu-arm64.toml:87: domain.memory"
+    "platforms/qemu-arm64.toml:88: domain.memory"
+);
+const _: () = assert!(
+    DOMAINS[1].memory.is_aligned_to(0x20_0000) && DOMAINS[1].memory_bytes
+    .is_multiple_of(0x20_0000), "platforms/qemu-arm64.toml:99: domain.memory"
+);
+const _: () = assert!(
+    DOMAINS[1].memory.get() + DOMAINS[1].memory_bytes <= BOOT.load.get() || BOOT.load
+    .get() + BOOT.footprint_bytes <= DOMAINS[1].memory.get(),
+    "platforms/qemu-arm64.toml:99: domain.memory"
+);
+const _: () = assert!(
+    DOMAINS[1].tables_limit_frames <= crate ::mm::guest_tables::TABLES_MAX,
+    "platforms/qemu-arm64.toml:99: domain.memory"
 );

@@ -19,6 +19,7 @@ use crate::build::{Builder, Built, names};
 use crate::cli::Profile;
 use crate::emulator::{self, Show};
 use crate::failure::Failure;
+use crate::guests::{self, PAYLOAD};
 use crate::project::Project;
 
 use counter::{REPEATABLE, SCRUB_SYMBOL, count, function};
@@ -171,13 +172,11 @@ fn timed(lines: &[String]) -> Result<u64, Failure> {
     }
 }
 
-/// The board with its first core only and what else differs, as an out-of-tree file beside the build's output.
+/// The board with the built-in guest alone, its first core only and what else differs, as an out-of-tree file beside the build's output.
 fn one_cpu_board(project: &Project, what: &str, differs: &str) -> Result<BoardFile, Failure> {
-    let original = boards::resolve_one(project, project.root(), BOARD)?;
-    let original = project.root().join(&original.path);
+    let text = guests::replaced(project, BOARD, PAYLOAD)?;
     let folder = project.target().join("bench");
     std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
-    let text = std::fs::read_to_string(&original).map_err(|error| Failure::file("read", &original, &error))?;
     let name = format!("{BOARD}-{what}");
     let base = folder.join(format!("{BOARD}.toml"));
     let variant = folder.join(format!("{name}.toml"));

@@ -146,7 +146,7 @@ pub struct Run {
     #[command(flatten)]
     pub build: Build,
     /// Stop after this many seconds and call it a failure.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     pub timeout: u64,
     /// Wait for a debugger on TCP port 1234; no timeout.
     #[arg(long)]

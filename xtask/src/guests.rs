@@ -6,6 +6,7 @@
 mod debian;
 mod image;
 mod initramfs;
+mod replaced;
 
 use std::path::Path;
 
@@ -18,6 +19,8 @@ use crate::host::Host;
 use crate::planned::Planned;
 use crate::project::Project;
 use debian::Debian;
+
+pub use replaced::{PAYLOAD, replaced};
 
 /// Which guests are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

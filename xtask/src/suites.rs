@@ -41,7 +41,7 @@ pub enum Length {
 
 /// What a suite works with.
 pub struct Bench<'a> {
-    /// Builds images.
+    /// Builds images, with the built-in guest in the place of each.
     pub builder: Builder<'a>,
     /// How much time there is.
     pub length: Length,

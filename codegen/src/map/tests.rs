@@ -59,6 +59,6 @@ fn an_address_is_explained_in_every_space_level_by_level() {
     let found = address::explain(&plan, 0x900_0000);
     assert!(found.contains("physical: console"), "{found}");
     let guest = address::explain(&plan, 0x4000_0000);
-    assert!(guest.contains("guest-physical in payload"), "{guest}");
+    assert!(guest.contains("guest-physical in linux0"), "{guest}");
     assert!(address::explain(&plan, u64::MAX).contains("nothing that the plan knows"));
 }

@@ -80,7 +80,7 @@ pub struct DomainMemory {
 pub enum DomainConsole {
     /// Xen's console, `hvc0` in Linux: shown on the hypervisor's console.
     Hypercall,
-    /// An emulated PL011, shown on the hypervisor's console.
+    /// An emulated PL011, shown on the hypervisor's console as are lines of `console_io`.
     Pl011,
     /// The board's own console, passed through; a PL011 with its `intid`.
     Board,

@@ -330,7 +330,7 @@ pub struct Hole {
 pub enum GuestConsole {
     /// Xen's console: hypercalls and a ring.
     Hypercall,
-    /// An emulated PL011.
+    /// An emulated PL011, and hypercalls.
     Pl011,
     /// The board's own, passed through.
     Board,

@@ -112,7 +112,7 @@ pub fn call<const SLOTS: usize, W: World<SLOTS>>(
     let call = &mut Call { world, guests, args };
     match (number, console) {
         (XEN_VERSION, _) => version::answer(call),
-        (CONSOLE_IO, GuestConsole::Hypercall) => console_io::answer(call),
+        (CONSOLE_IO, GuestConsole::Hypercall | GuestConsole::Pl011) => console_io::answer(call),
         (EVENT_CHANNEL_OP, _) => event_channel_op::answer(call),
         (GRANT_TABLE_OP, _) => grant_table_op::answer(call),
         (SCHED_OP, _) => sched_op::answer(call),

@@ -11,16 +11,16 @@ use crate::guests::Guest;
 pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failure> {
     match &arguments.what {
         What::Boot { format } => {
-            let boot = bench::boot(&context.builder(Guest::Described))?;
+            let boot = bench::boot(&context.builder(Guest::Payload))?;
             print(*format, &boot, bench::Boot::text);
             boot.agree()
         }
         What::Calls { format } => {
-            print(*format, &bench::calls(&context.builder(Guest::Described))?, bench::Calls::text);
+            print(*format, &bench::calls(&context.builder(Guest::Payload))?, bench::Calls::text);
             Ok(())
         }
         What::Memory { platform, policy, format } => {
-            let memory = memory::memory(&context.builder(Guest::Described), platform.as_deref(), policy.as_deref())?;
+            let memory = memory::memory(&context.builder(Guest::Payload), platform.as_deref(), policy.as_deref())?;
             print(*format, &memory, memory::Memory::text);
             let over = |run: &memory::Run| {
                 let (board, policy) = (run.board, run.policy);

@@ -14,7 +14,7 @@ pub(crate) fn execute(context: &Context, arguments: &Test) -> Result<(), Failure
         return Ok(());
     }
     let length = if arguments.long { Length::Long } else { Length::Short };
-    let tally = suites::run(context.builder(Guest::Described), length, arguments.filter.as_deref());
+    let tally = suites::run(context.builder(Guest::Payload), length, arguments.filter.as_deref());
     println!();
     for (name, time) in &tally.times {
         println!("{name:<14} {:>5.1} minutes", time.as_secs_f64() / 60.0);

@@ -1,13 +1,11 @@
 //! `xtask audit` with the built-in guest: boards that keep their secrets, and one that does not.
 
-use super::variants::Variant;
+use super::variants::{self, Variant};
 use super::{Bench, Length};
 use crate::audit::{self, Report};
-use crate::boards::{self, BoardFile};
-use crate::build::Builder;
+use crate::boards::BoardFile;
 use crate::cli::Profile;
 use crate::failure::Failure;
-use crate::guests::Guest;
 
 /// Boards that are looked at, and how often; where time is short, the first.
 const BOARDS: [&str; 3] = ["qemu-arm64", "qemu-arm64-gicv2", "zcu102"];
@@ -20,7 +18,7 @@ pub(super) fn run(bench: &mut Bench<'_>) {
         Length::Short => (&BOARDS[..1], STOPS),
     };
     for board in boards {
-        let found = boards::resolve_one(bench.builder.project, bench.builder.project.root(), board);
+        let found = variants::with_payload(bench.builder.project, board);
         let result = found.and_then(|board| audit(bench, &board, stops)).and_then(|report| report.verdict());
         bench.job(format!("audit {board}: its secrets are out of reach"), result);
     }
@@ -29,8 +27,7 @@ pub(super) fn run(bench: &mut Bench<'_>) {
 }
 
 fn audit(bench: &Bench<'_>, board: &BoardFile, stops: usize) -> Result<Report, Failure> {
-    let builder = Builder { guest: Guest::Payload, ..bench.builder };
-    audit::audit(&builder, board, Profile::Release, stops)
+    audit::audit(&bench.builder, board, Profile::Release, stops)
 }
 
 /// The control of the whole audit: what it is looking for is found where it is.

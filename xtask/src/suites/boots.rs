@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use codegen::plan::PlannedDomain;
+
 use super::variants::Variant;
 use super::{Bench, Length, command_line, variants};
 use crate::boards::{self, BoardFile};
@@ -83,6 +85,8 @@ pub(super) fn boot(
     let mut command = emulator::command(bench.builder.host, &built, extra)?;
     let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
     let judged = outcome.verdict().and_then(|()| in_order(&outcome.lines, &promised(&built)));
+    let domains = built.planned.plan.domains.iter();
+    let judged = judged.and_then(|()| domains.map(of_domain).try_for_each(|lines| in_order(&outcome.lines, &lines)));
     let judged = judged.and_then(|()| as_many_holes(&outcome.lines, &built));
     judged.map_err(|failure| Failure::Run(format!("{}\n{}", failure.text(), outcome.lines.join("\n"))))?;
     Ok(outcome)
@@ -105,16 +109,24 @@ fn promised(built: &Built) -> Vec<String> {
     lines.push("tabula: directmap: ".to_owned());
     lines.push("tabula: pmap retired".to_owned());
     lines.extend((0..plan.board.cpus.cores.len()).map(|cpu| format!("tabula: cpu {cpu} up, root ")));
-    for domain in &plan.domains {
-        let name = &domain.name;
-        lines.push("payload: hello from EL1".into());
-        lines.push("payload: device tree at ".into());
-        lines.push("payload: mmu on".into());
-        lines.push(format!("tabula: domain {name}: powered off"));
-        lines.push(format!("tabula: domain {name}: destroyed, 0 frames lost, "));
-    }
     lines.push(if plan.domains.is_empty() { NO_DOMAINS } else { DOMAINS_OFF }.to_owned());
     lines
+}
+
+/// The lines of one domain with the built-in guest; those of several come in between each other.
+fn of_domain(domain: &PlannedDomain) -> Vec<String> {
+    let name = &domain.name;
+    // A line that names its domain itself is not named again.
+    let said =
+        |text: &str| if name == "payload" { format!("payload: {text}") } else { format!("{name}: payload: {text}") };
+    vec![
+        said("hello from EL1"),
+        said("device tree at "),
+        said("mmu on"),
+        format!("tabula: domain {name}: powered off"),
+        format!("tabula: domain {name}: destroyed, 0 frames lost, "),
+        DOMAINS_OFF.to_owned(),
+    ]
 }
 
 /// Whether lines with these beginnings come in this order.
@@ -142,7 +154,7 @@ fn refused(bench: &Bench<'_>, mismatch: &variants::Mismatch) -> Result<(), Failu
 }
 
 fn el1(bench: &Bench<'_>) -> Result<(), Failure> {
-    let board = boards::resolve_one(bench.builder.project, bench.builder.project.root(), "qemu-arm64")?;
+    let board = variants::with_payload(bench.builder.project, "qemu-arm64")?;
     let built = bench.builder.build(&board, Profile::Release)?;
     let machine = ["-M", "virtualization=off"].map(str::to_owned);
     let mut command = emulator::command(bench.builder.host, &built, &machine)?;

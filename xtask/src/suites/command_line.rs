@@ -15,7 +15,7 @@ const CASES: [(&[&str], i32, &str); 23] = [
     (&["check", "-p", "all"], 0, "ok"),
     (&["expand", "-p", "qemu-arm64-gicv2"], 0, "gic-v2"),
     (&["map", "-p", "qemu-arm64", "--format", "json"], 0, "{"),
-    (&["run", "-p", "qemu-arm64", "--print-command"], 0, "qemu-system-aarch64"),
+    (&["run", "-p", "qemu-arm64", "--guest", "payload", "--print-command"], 0, "qemu-system-aarch64"),
     (&["explain", "0x4020_0000", "-p", "qemu-arm64"], 0, "physical: text"),
     (&["explain", "0x4020_0000"], 2, "add --platform"),
     (&["map", "-p", "qemu-arm64", "--format", "svg"], 0, "<svg"),

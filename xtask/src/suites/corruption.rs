@@ -3,8 +3,7 @@
 use codegen::plan::Plan;
 use paging::PAGE_BYTES;
 
-use super::Bench;
-use crate::boards;
+use super::{Bench, variants};
 use crate::build::names;
 use crate::cli::Profile;
 use crate::failure::Failure;
@@ -68,7 +67,7 @@ fn damage_all(bench: &mut Bench<'_>, board: &str, damages: &[Damage]) {
 }
 
 fn image(bench: &Bench<'_>, board: &str) -> Result<(Plan, Vec<u8>), Failure> {
-    let board = boards::resolve_one(bench.builder.project, bench.builder.project.root(), board)?;
+    let board = variants::with_payload(bench.builder.project, board)?;
     let built = bench.builder.build(&board, Profile::Release)?;
     let file = built.folder.join(names::ELF);
     let elf = std::fs::read(&file).map_err(|error| Failure::file("read", &file, &error))?;

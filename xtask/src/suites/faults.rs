@@ -14,9 +14,9 @@ use codegen::model::Arch;
 use codegen::plan::{Access, Plan};
 use paging::VirtAddr;
 
-use super::Bench;
 use super::variants::Variant;
-use crate::boards::{self, BoardFile};
+use super::{Bench, variants};
+use crate::boards::BoardFile;
 use crate::build::Built;
 use crate::cli::Profile;
 use crate::emulator::{self, Outcome, Show};
@@ -86,7 +86,7 @@ struct Machine {
 
 pub(super) fn run(bench: &mut Bench<'_>) {
     for name in ["qemu-arm64", "qemu-x86_64"] {
-        let board = boards::resolve_one(bench.builder.project, bench.builder.project.root(), name);
+        let board = variants::with_payload(bench.builder.project, name);
         let built = board.and_then(|board| build(bench, &board));
         match built {
             Ok((mut built, owners)) => provoke_all(bench, &mut built, &owners),

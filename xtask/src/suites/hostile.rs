@@ -1,7 +1,7 @@
 //! Guests that mean harm: each gets an error code, or ends; the hypervisor goes on and switches the machine off.
 //!
-//! A program of a few instructions takes the payload's place, with its own length and sum in the manifest; image and
-//! board are the ones that ship. Both flavours run: the debug one notices what wraps.
+//! A program of a few instructions takes the payload's place, with its own length and sum in the manifest; the
+//! rest is as it ships. Both flavours run: the debug one notices what wraps.
 
 mod program;
 mod random;
@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use codegen::plan::{BlobKind, Plan};
 
-use super::{Bench, Length, a64};
-use crate::boards;
+use super::{Bench, Length, a64, variants};
 use crate::build::Built;
 use crate::cli::Profile;
 use crate::emulator::{self, DOMAINS_OFF, Outcome, Show};
@@ -48,7 +47,7 @@ enum End {
 
 pub(super) fn run(bench: &mut Bench<'_>) {
     for profile in [Profile::Release, Profile::Debug] {
-        let board = boards::resolve_one(bench.builder.project, bench.builder.project.root(), "qemu-arm64");
+        let board = variants::with_payload(bench.builder.project, "qemu-arm64");
         match board.and_then(|board| bench.builder.build(&board, profile)) {
             Ok(mut built) => {
                 let plan = &built.planned.plan;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::variants::Variant;
-use super::{Bench, boots};
-use crate::boards;
+use super::{Bench, boots, variants};
 use crate::build::{Built, names};
 use crate::cli::Profile;
 use crate::emulator::{self, DOMAINS_OFF, Show};
@@ -30,7 +29,7 @@ pub(super) fn run(bench: &mut Bench<'_>) {
 
 /// Boots qemu-arm64 with its image loaded `offset` bytes behind the start of RAM.
 fn moved(bench: &Bench<'_>, offset: u64) -> Result<(), Failure> {
-    let board = boards::resolve_one(bench.builder.project, bench.builder.project.root(), "qemu-arm64")?;
+    let board = variants::with_payload(bench.builder.project, "qemu-arm64")?;
     let mut built = bench.builder.build(&board, Profile::Release)?;
     patch(&mut built, offset)?;
     let mut command = emulator::command(bench.builder.host, &built, &[])?;

@@ -8,7 +8,7 @@ mod rows;
 
 use std::time::Duration;
 
-use super::{Bench, Length};
+use super::{Bench, Length, variants};
 use crate::boards::BoardFile;
 use crate::build::{Built, names};
 use crate::cli::Profile;
@@ -37,9 +37,9 @@ pub(super) fn run(bench: &mut Bench<'_>) {
                 Err(failure) => bench.job(name, Err(failure)),
             }
         }
-        let shipped = crate::boards::resolve_one(bench.builder.project, bench.builder.project.root(), base);
+        let plain = variants::with_payload(bench.builder.project, base);
         for profile in [Profile::Release, Profile::Debug] {
-            let held = shipped.as_ref().map_err(|failure| Failure::Run(failure.to_string()));
+            let held = plain.as_ref().map_err(|failure| Failure::Run(failure.to_string()));
             let result = held.and_then(|file| holds_no_row(bench, file, profile));
             bench.job(format!("{base}: the {} image holds no test", profile.word()), result);
         }
@@ -50,7 +50,7 @@ fn board_file(bench: &Bench<'_>, base: &'static str, board: &Board) -> Result<Bo
     let project = bench.builder.project;
     match board.variant(base) {
         Some(variant) => variant.write(project),
-        None => crate::boards::resolve_one(project, project.root(), base),
+        None => variants::with_payload(project, base),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Boards made on the fly from a shipped one: TOML only, nothing else changes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use crate::build::{Builder, names};
 use crate::cli::Profile;
 use crate::emulator::{self, Outcome, Show};
 use crate::failure::Failure;
+use crate::guests::{self, PAYLOAD};
 use crate::packages::{self, GRUB, GRUB_BIOS_FOLDER, GRUB_BIOS_PACKAGE, MTOOLS, XORRISO};
-use crate::planned;
+use crate::planned::Planned;
 use crate::process;
 use crate::project::Project;
 
@@ -49,49 +50,47 @@ impl Variant {
         Self { what, name: name.to_owned(), base, text }
     }
 
-    /// Writes it, and the board it inherits from, under the build folder.
+    /// Writes it under the build folder, and the board it inherits from with the built-in guest alone.
     pub(super) fn write(&self, project: &Project) -> Result<BoardFile, Failure> {
-        let folder = project.target().join("variants");
-        std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
-        let original = project.root().join(boards::resolve_one(project, project.root(), self.base)?.path);
-        let base = std::fs::read_to_string(&original).map_err(|error| Failure::file("read", &original, &error))?;
+        let folder = folder(project)?;
+        let base = guests::replaced(project, self.base, PAYLOAD)?;
         let path = folder.join(format!("{}.toml", self.name));
         for (path, text) in [(&folder.join(format!("{}.toml", self.base)), &base), (&path, &self.text)] {
             std::fs::write(path, text).map_err(|error| Failure::file("write", path, &error))?;
         }
-        let path = path.strip_prefix(project.root()).map_or(path.clone(), Path::to_path_buf);
-        Ok(BoardFile { name: self.name.clone(), path, place: Place::Elsewhere })
+        Ok(elsewhere(project, &self.name, &path))
     }
 }
 
 /// A shipped board, whole, with other guests than its own.
 pub(super) fn with_guests(project: &Project, base: &str, name: &str, guests: &str) -> Result<BoardFile, Failure> {
-    let original = project.root().join(boards::resolve_one(project, project.root(), base)?.path);
-    let whole = codegen::expand(&original).map_err(|found| planned::findings(&found))?;
-    let kept = tables(&whole).into_iter().filter(|table| !table.starts_with("[[domain"));
-    let text: String = kept.collect();
+    let text = guests::replaced(project, base, guests)?;
     let text = text.replace(&format!("name = \"{base}\""), &format!("name = \"{name}\""));
-    let folder = project.target().join("variants");
-    std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
+    let folder = folder(project)?;
     let path = folder.join(format!("{name}.toml"));
-    std::fs::write(&path, text + "\n" + guests).map_err(|error| Failure::file("write", &path, &error))?;
-    let path = path.strip_prefix(project.root()).map_or(path.clone(), Path::to_path_buf);
-    Ok(BoardFile { name: name.to_owned(), path, place: Place::Elsewhere })
+    std::fs::write(&path, text).map_err(|error| Failure::file("write", &path, &error))?;
+    Ok(elsewhere(project, name, &path))
 }
 
-/// A board file, table by table: each begins with its header.
-fn tables(text: &str) -> Vec<String> {
-    let mut tables = vec![String::new()];
-    for line in text.lines() {
-        if line.starts_with('[') {
-            tables.push(String::new());
-        }
-        if let Some(table) = tables.last_mut() {
-            table.push_str(line);
-            table.push('\n');
-        }
+/// A shipped board with the built-in guest alone; one that runs no guests as it is.
+pub(super) fn with_payload(project: &Project, base: &str) -> Result<BoardFile, Failure> {
+    let shipped = boards::resolve_one(project, project.root(), base)?;
+    match Planned::new(&shipped, Profile::Release)?.plan.domains.is_empty() {
+        true => Ok(shipped),
+        false => with_guests(project, base, &format!("{base}-payload"), PAYLOAD),
     }
-    tables
+}
+
+/// Where variants are written.
+fn folder(project: &Project) -> Result<PathBuf, Failure> {
+    let folder = project.target().join("variants");
+    std::fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
+    Ok(folder)
+}
+
+fn elsewhere(project: &Project, name: &str, path: &Path) -> BoardFile {
+    let path = path.strip_prefix(project.root()).unwrap_or(path).to_path_buf();
+    BoardFile { name: name.to_owned(), path, place: Place::Elsewhere }
 }
 
 /// Cores 0 to `count`.

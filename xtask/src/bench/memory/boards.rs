@@ -1,12 +1,13 @@
-//! The boards that are measured, made from shipped ones: TOML only.
+//! The boards that are measured, made from shipped ones with the built-in guest alone: TOML only.
 //!
 //! Eight CPUs, so that the image can measure with fewer of them running, and a map cache that retains, so that both
 //! retentions are in one image: a context of no domain is strict in any.
 
 use std::path::Path;
 
-use crate::boards::{self, BoardFile, Place};
+use crate::boards::{BoardFile, Place};
 use crate::failure::Failure;
+use crate::guests::{self, PAYLOAD};
 use crate::project::Project;
 
 /// The shipped boards that they are made of, one of each architecture.
@@ -27,7 +28,7 @@ pub(super) fn measured(project: &Project, base: &str, policy: &str) -> Result<Bo
     write(project, base, policy, "measured", MEASURED_CPUS, own)
 }
 
-/// The board as it ships, but for its policy and two CPUs.
+/// The board as it ships, but for its guests, its policy and two CPUs.
 pub(super) fn shipped(project: &Project, base: &str, policy: &str) -> Result<BoardFile, Failure> {
     write(project, base, policy, "shipped", SHIPPED_CPUS, "")
 }
@@ -40,8 +41,7 @@ fn write(
     cpus: u32,
     layout: &str,
 ) -> Result<BoardFile, Failure> {
-    let original = project.root().join(boards::resolve_one(project, project.root(), base)?.path);
-    let text = std::fs::read_to_string(&original).map_err(|error| Failure::file("read", &original, &error))?;
+    let text = guests::replaced(project, base, PAYLOAD)?;
     let id = if text.contains("mpidr") { "mpidr" } else { "apic-id" };
     let cores: String = (0..cpus).map(|core| format!("[[cpu.core]]\n{id} = {core:#x}\n\n")).collect();
     let name = format!("bench-{base}-{policy}-{what}");

@@ -1,6 +1,6 @@
 //! The boards that the self-test image runs on: each policy, retention and kind of pools, RAM far apart and of two nodes.
 //!
-//! The shipped board as it is, and variants of it with two CPUs.
+//! The shipped board with the built-in guest, and variants of it with two CPUs.
 
 use super::rows::{Row, When};
 use crate::suites::Length;
@@ -46,7 +46,7 @@ pub(super) const BOARDS: [Board; 4] = [
 ];
 
 impl Board {
-    /// The board file; `None` for the shipped one.
+    /// The board file; `None` for the shipped one with the built-in guest.
     pub(super) fn variant(&self, base: &'static str) -> Option<Variant> {
         let text = (self.text)(base);
         let name = format!("self-test-{base}-{}", self.name);
