@@ -121,16 +121,43 @@ pub fn start(command: &mut Command) -> Result<(Child, Receiver<String>), Failure
 /// Runs the emulator until it ends or `limit` is over.
 pub fn run(command: &mut Command, limit: Duration, show: Show) -> Result<Outcome, Failure> {
     let (mut child, lines) = start(command)?;
-    let (lines, timed_out) = collect(&lines, Instant::now() + limit, show);
-    if timed_out && let Err(error) = child.kill() {
+    let (lines, stop) = collect(&lines, Instant::now() + limit, show, |_| false);
+    finish(&mut child, lines, stop)
+}
+
+/// Runs a machine that will not power off until it says `last`, or `limit` is over.
+pub fn run_until(command: &mut Command, limit: Duration, last: impl Fn(&str) -> bool) -> Result<Outcome, Failure> {
+    let (mut child, lines) = start(command)?;
+    let (lines, stop) = collect(&lines, Instant::now() + limit, Show::Quiet, last);
+    finish(&mut child, lines, stop)
+}
+
+/// Who ends the emulator.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// It has ended.
+    Itself,
+    /// Its time is up, or it has said what was waited for.
+    Ours,
+}
+
+fn finish(child: &mut Child, lines: Vec<String>, stop: Stop) -> Result<Outcome, Failure> {
+    if stop == Stop::Ours
+        && let Err(error) = child.kill()
+    {
         eprintln!("xtask: the emulator was gone before it could be stopped: {error}");
     }
     let status =
         child.wait().map_err(|error| Failure::Environment(format!("cannot wait for the emulator: {error}")))?;
-    Ok(Outcome { lines, status: (!timed_out).then_some(status) })
+    Ok(Outcome { lines, status: (stop == Stop::Itself).then_some(status) })
 }
 
-fn collect(lines: &Receiver<String>, deadline: Instant, show: Show) -> (Vec<String>, bool) {
+fn collect(
+    lines: &Receiver<String>,
+    deadline: Instant,
+    show: Show,
+    last: impl Fn(&str) -> bool,
+) -> (Vec<String>, Stop) {
     let mut kept = Vec::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -143,10 +170,14 @@ fn collect(lines: &Receiver<String>, deadline: Instant, show: Show) -> (Vec<Stri
                         eprintln!("{line}");
                     }
                 }
+                let is_last = last(&line);
                 kept.push(line);
+                if is_last {
+                    return (kept, Stop::Ours);
+                }
             }
-            Err(RecvTimeoutError::Disconnected) => return (kept, false),
-            Err(RecvTimeoutError::Timeout) => return (kept, true),
+            Err(RecvTimeoutError::Disconnected) => return (kept, Stop::Itself),
+            Err(RecvTimeoutError::Timeout) => return (kept, Stop::Ours),
         }
     }
 }

@@ -30,6 +30,9 @@ use std::time::{Duration, Instant};
 use crate::build::Builder;
 use crate::failure::Failure;
 
+/// Longest run of a machine. A good one takes seconds; this one only ends what hangs, also where the machine is busy.
+const LIMIT: Duration = Duration::from_secs(900);
+
 /// How much time suites may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {

@@ -1,11 +1,9 @@
 //! Each board boots in its emulator to ordered lines, on all its CPUs; so does a board nobody has seen.
 
-use std::time::Duration;
-
 use codegen::plan::PlannedDomain;
 
 use super::variants::Variant;
-use super::{Bench, Length, command_line, variants};
+use super::{Bench, LIMIT, Length, command_line, variants};
 use crate::boards::{self, BoardFile};
 use crate::build::Built;
 use crate::cli::Profile;
@@ -14,8 +12,6 @@ use crate::failure::Failure;
 
 /// What the boot log's line of a device that no isolation holds begins with.
 const HOLE: &str = "tabula: hole: ";
-/// Longest boot; a good one takes a second or two.
-const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn run(bench: &mut Bench<'_>) {
     let boards = match boards::all(bench.builder.project) {
@@ -158,12 +154,9 @@ fn el1(bench: &Bench<'_>) -> Result<(), Failure> {
     let built = bench.builder.build(&board, Profile::Release)?;
     let machine = ["-M", "virtualization=off"].map(str::to_owned);
     let mut command = emulator::command(bench.builder.host, &built, &machine)?;
-    let outcome = emulator::run(&mut command, Duration::from_secs(10), Show::Quiet)?;
-    let said = outcome
-        .lines
-        .iter()
-        .any(|line| line.starts_with("tabula: ") && line.contains("EL1") && line.contains("boot.entry-el"));
-    match said {
+    let says = |line: &str| line.starts_with("tabula: ") && line.contains("EL1") && line.contains("boot.entry-el");
+    let outcome = emulator::run_until(&mut command, LIMIT, says)?;
+    match outcome.lines.iter().any(|line| says(line)) {
         true => Ok(()),
         false => Err(Failure::Run(format!("no line names EL1 and boot.entry-el\n{}", outcome.lines.join("\n")))),
     }

@@ -2,16 +2,11 @@
 //!
 //! Waits for no store: what both sides know is in the payload.
 
-use std::time::Duration;
-
 use super::variants::Variant;
-use super::{Bench, boots};
+use super::{Bench, LIMIT, boots};
 use crate::cli::Profile;
 use crate::emulator::{self, Show};
 use crate::failure::Failure;
-
-/// Longest run; a good one takes a second or two.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What it says, in order.
 const ALONE: [&str; 7] = [

@@ -8,14 +8,12 @@ mod owner;
 pub(super) mod patch;
 mod x86_64;
 
-use std::time::Duration;
-
 use codegen::model::Arch;
 use codegen::plan::{Access, Plan};
 use paging::VirtAddr;
 
 use super::variants::Variant;
-use super::{Bench, variants};
+use super::{Bench, LIMIT, variants};
 use crate::boards::BoardFile;
 use crate::build::Built;
 use crate::cli::Profile;
@@ -25,8 +23,6 @@ use crate::failure::Failure;
 use owner::Owners;
 use patch::Place;
 
-/// Longest run; a good one takes a second or two.
-const LIMIT: Duration = Duration::from_secs(30);
 /// What every report begins with.
 const REPORT: &str = "tabula: fault: ";
 

@@ -6,19 +6,15 @@
 mod program;
 mod random;
 
-use std::time::Duration;
-
 use codegen::plan::{BlobKind, Plan};
 
-use super::{Bench, Length, a64, variants};
+use super::{Bench, LIMIT, Length, a64, variants};
 use crate::build::Built;
 use crate::cli::Profile;
 use crate::emulator::{self, DOMAINS_OFF, Outcome, Show};
 use crate::failure::Failure;
 use crate::manifest;
 
-/// Longest run; a good one takes a second or two.
-const LIMIT: Duration = Duration::from_secs(30);
 /// The last line where a domain did not switch itself off.
 const NOT_ALL_OFF: &str = "tabula: not every domain switched itself off; powering off";
 /// What lines of a hypervisor begin with that did not get past a guest.

@@ -2,18 +2,13 @@
 //!
 //! Without a network and with nothing kept, every test of it fails: a check that did not run is no check.
 
-use std::time::Duration;
-
-use super::{Bench, variants};
+use super::{Bench, LIMIT, variants};
 use crate::boards::{self, BoardFile};
 use crate::build::Builder;
 use crate::cli::Profile;
 use crate::emulator::{self, DOMAINS_OFF, Show};
 use crate::failure::Failure;
 use crate::guests::Guest as Packed;
-
-/// Longest run; a good one takes ten seconds on a machine of its own.
-const LIMIT: Duration = Duration::from_secs(180);
 
 /// A guest as its board file has it.
 #[derive(Clone, Copy)]

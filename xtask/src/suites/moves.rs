@@ -1,9 +1,7 @@
 //! An image that its loader put elsewhere: it moves, in either direction and over itself, or says why not.
 
-use std::time::Duration;
-
 use super::variants::Variant;
-use super::{Bench, boots, variants};
+use super::{Bench, LIMIT, boots, variants};
 use crate::build::{Built, names};
 use crate::cli::Profile;
 use crate::emulator::{self, DOMAINS_OFF, Show};
@@ -11,8 +9,6 @@ use crate::failure::Failure;
 
 /// `text_offset` of the arm64 Image header: how far behind the start of RAM the loader puts it.
 const TEXT_OFFSET: std::ops::Range<usize> = 8..16;
-/// Longest boot.
-const LIMIT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(bench: &mut Bench<'_>) {
     let result = moved(bench, 0x40_0000);
@@ -55,8 +51,9 @@ fn refused(bench: &Bench<'_>) -> Result<(), Failure> {
     let built = bench.builder.build(&board, Profile::Release)?;
     let arguments = ["-m", "512M"].map(str::to_owned);
     let mut command = emulator::command(bench.builder.host, &built, &arguments)?;
-    let outcome = emulator::run(&mut command, Duration::from_secs(10), Show::Quiet)?;
-    match outcome.lines.iter().any(|line| line.starts_with("tabula: ") && line.contains("boot.load")) {
+    let says = |line: &str| line.starts_with("tabula: ") && line.contains("boot.load");
+    let outcome = emulator::run_until(&mut command, LIMIT, says)?;
+    match outcome.lines.iter().any(|line| says(line)) {
         true => Ok(()),
         false => Err(Failure::Run(format!("no line names boot.load\n{}", outcome.lines.join("\n")))),
     }

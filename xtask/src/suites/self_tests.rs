@@ -8,7 +8,7 @@ mod rows;
 
 use std::time::Duration;
 
-use super::{Bench, Length, variants};
+use super::{Bench, LIMIT, Length, variants};
 use crate::boards::BoardFile;
 use crate::build::{Built, names};
 use crate::cli::Profile;
@@ -20,9 +20,6 @@ use rows::ROWS;
 
 /// A shipped board of each architecture, with several CPUs.
 const BASES: [&str; 2] = ["qemu-arm64", "qemu-x86_64"];
-
-/// Longest run; a good one takes some tens of seconds.
-const LIMIT: Duration = Duration::from_secs(600);
 
 /// One test: its name and how it went.
 type Verdict = (String, Result<(), String>);

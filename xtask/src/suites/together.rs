@@ -1,16 +1,11 @@
 //! Several domains at a time, several vCPUs a domain, more vCPUs than CPUs: all work, none loses a register or a frame.
 
-use std::time::Duration;
-
-use super::Bench;
 use super::boots::in_order;
 use super::variants::{Variant, cores};
+use super::{Bench, LIMIT};
 use crate::cli::Profile;
 use crate::emulator::{self, DOMAINS_OFF, Show};
 use crate::failure::Failure;
-
-/// Longest run; a good one takes a second or two.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A board, and what its domains are called.
 struct Case {

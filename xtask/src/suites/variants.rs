@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
+use super::LIMIT;
 use crate::boards::{self, BoardFile, Place};
 use crate::build::{Builder, names};
 use crate::cli::Profile;
@@ -150,7 +150,7 @@ pub(super) fn grub(builder: Builder<'_>) -> Result<Outcome, Failure> {
         return Err(Failure::Environment(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
     let mut run = without_kernel(&emulator::command(builder.host, &built, &[])?);
-    emulator::run(run.arg("-cdrom").arg(&iso), Duration::from_secs(60), Show::Quiet)
+    emulator::run(run.arg("-cdrom").arg(&iso), LIMIT, Show::Quiet)
 }
 
 /// The same machine, started from its disc.

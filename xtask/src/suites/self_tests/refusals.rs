@@ -2,8 +2,7 @@
 //!
 //! The image under test is the self-test image, in whose data the number of frames that boot may have is written.
 
-use std::time::Duration;
-
+use super::super::LIMIT;
 use super::boot;
 use crate::build::Built;
 use crate::failure::Failure;
@@ -14,8 +13,6 @@ use crate::suites::faults::patch;
 const RATION: &str = "BOOT_RATION";
 /// Boots of a board at most.
 const SAMPLE: u64 = 10;
-/// Longest boot that stops early.
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// How many frames a boot that is refused none is handed, as it says itself.
 fn needed(lines: &[String]) -> Option<u64> {
