@@ -21,7 +21,7 @@ mod tests;
 
 pub use feed::FeedError;
 pub use nodes::NodeLists;
-use nodes::NodePages;
+use nodes::{NodePages, Of};
 pub use pools::Pools;
 
 use core::fmt;
@@ -155,7 +155,7 @@ impl DomainHeap {
         Kept { block_records: self.frames.mapped_pages(), frame_records: self.counts.split, lists }
     }
 
-    /// Takes a chunk, from `near` if it has one.
+    /// Takes a chunk of `near`'s memory if it has one, and only then another node's.
     ///
     /// # Errors
     /// When there is none.
@@ -193,7 +193,7 @@ impl DomainHeap {
         near: Node,
     ) -> Result<Frame, AllocError> {
         if order.is_blocks() {
-            let block = self.take_chunk(here, zone, order, near, owner).ok_or(AllocError::OutOfFrames)?;
+            let block = self.take_chunk(here, zone, order, Of::Any { near }, owner).ok_or(AllocError::OutOfFrames)?;
             self.counts.free -= order.frames();
             return Ok(self.frames.first_frame(block));
         }
@@ -201,10 +201,8 @@ impl DomainHeap {
             self.hold_back(here, order.frames(), near)?;
         }
         let taken = self.take_small(here, zone, order, FrameRecord::used(order, owner), near);
-        if taken.is_err() {
-            // Tables that a failed split gave back may have been the last frames of their blocks.
-            self.settle(here);
-        }
+        // Tables that a failed split gave back may have been the last frames of their blocks.
+        self.settle(here);
         taken
     }
 
@@ -226,8 +224,7 @@ impl DomainHeap {
         near: Node,
     ) -> Result<(), AllocError> {
         if self.singles < frames + self.held() {
-            let block = self.take_block_to_split(here, Zone::Domain, near).ok_or(AllocError::OutOfFrames)?;
-            self.split(here, block, Zone::Domain).map_err(AllocError::Records)?;
+            self.split_one(here, Zone::Domain, Of::Any { near })?;
         }
         Ok(())
     }
@@ -241,16 +238,45 @@ impl DomainHeap {
         record: FrameRecord,
         near: Node,
     ) -> Result<Frame, AllocError> {
-        if let Some(block) = self.find_split(here, zone, order, near) {
-            return Ok(self.take_from(here, block, order, record));
+        let block = match self.find_split(here, zone, order, Of::One(near)) {
+            Some(block) => block,
+            None => self.split_near(here, zone, order, near)?,
+        };
+        Ok(self.take_from(here, block, order, record))
+    }
+
+    /// A split block with a chunk of `order`, where `near` has none: one of its whole blocks is split before another
+    /// node's memory is handed out.
+    fn split_near(
+        &mut self,
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        zone: Zone,
+        order: Order,
+        near: Node,
+    ) -> Result<Block, AllocError> {
+        if let Ok(block) = self.split_one(here, zone, Of::One(near)) {
+            return Ok(block);
         }
+        match self.find_split(here, zone, order, Of::Any { near }) {
+            Some(block) => Ok(block),
+            None => self.split_one(here, zone, Of::Any { near }),
+        }
+    }
+
+    /// Splits a whole block into a pool of `zone`.
+    fn split_one(
+        &mut self,
+        here: &mut Here<'_, impl Machine, impl Reach>,
+        zone: Zone,
+        of: Of,
+    ) -> Result<Block, AllocError> {
         if zone == Zone::Heap {
             // Its page of records may need tables, and those must leave enough for the next block's.
-            self.hold_back(here, HELD, near)?;
+            self.hold_back(here, HELD, of.near())?;
         }
-        let block = self.take_block_to_split(here, zone, near).ok_or(AllocError::OutOfFrames)?;
+        let block = self.take_block_to_split(here, zone, of).ok_or(AllocError::OutOfFrames)?;
         self.split(here, block, zone).map_err(AllocError::Records)?;
-        Ok(self.take_from(here, block, order, record))
+        Ok(block)
     }
 
     fn take_from(

@@ -3,6 +3,7 @@
 //! Never looks inside a split block.
 
 use super::DomainHeap;
+use super::nodes::Of;
 use crate::machine::Machine;
 use crate::mm::frames::{Block, BlockRecord, BlockState, Node, Order, Owner, Zone};
 use crate::mm::here::{Here, Reach};
@@ -14,11 +15,11 @@ impl DomainHeap {
         here: &Here<'_, impl Machine, impl Reach>,
         zone: Zone,
         order: Order,
-        near: Node,
+        of: Of,
         owner: Owner,
     ) -> Option<Block> {
         let backing = self.pools.backing(zone);
-        let (block, node) = self.nodes_from(near).find_map(|lists| {
+        let (block, node) = self.nodes_of(of).find_map(|lists| {
             let found = lists.smallest(here, backing, order, Order::MAX)?;
             let block = lists.first(here, backing, found);
             self.cut(here, block, found, order);

@@ -7,7 +7,7 @@ use core::fmt;
 
 use paging::{FrameRange, VirtAddr};
 
-use super::nodes::NodePages;
+use super::nodes::{NodePages, Of};
 use super::{Counts, DomainHeap, NODES, Nesting, NodeLists, Pools};
 use crate::machine::Machine;
 use crate::mm::boot_alloc::BootAllocator;
@@ -98,7 +98,7 @@ impl DomainHeap {
         }
         self.feed_chunk(here, seed, Order::BLOCK);
         let node = self.frames.block(here, seed).node();
-        let block = self.take_block_to_split(here, Zone::Domain, node).expect("it was fed just now");
+        let block = self.take_block_to_split(here, Zone::Domain, Of::One(node)).expect("it was fed just now");
         self.split(here, block, Zone::Domain)?;
         Ok(())
     }

@@ -60,6 +60,27 @@ impl NodePages {
     }
 }
 
+/// Of which nodes memory may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Of this one alone.
+    One(Node),
+    /// Of any, if `near` has none.
+    Any {
+        /// The one that is asked first.
+        near: Node,
+    },
+}
+
+impl Of {
+    /// The node that is asked first.
+    pub(super) const fn near(self) -> Node {
+        match self {
+            Self::One(near) | Self::Any { near } => near,
+        }
+    }
+}
+
 /// Where a node's lists are. Lists of orders below a block's hold split blocks, by the largest chunk they have.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeLists {
@@ -147,10 +168,13 @@ impl DomainHeap {
         self.nodes.of(node)
     }
 
-    /// All nodes, `near` first.
-    pub(super) fn nodes_from(&self, near: Node) -> impl Iterator<Item = NodeLists> + '_ {
-        let own = self.nodes.lists().filter(move |lists| lists.node == near);
-        let others = self.nodes.lists().filter(move |lists| lists.node != near);
+    /// The nodes that memory may be of, in the order in which they are asked.
+    pub(super) fn nodes_of(&self, of: Of) -> impl Iterator<Item = NodeLists> + '_ {
+        let own = self.nodes.lists().filter(move |lists| lists.node == of.near());
+        let others = self.nodes.lists().filter(move |lists| match of {
+            Of::One(_) => false,
+            Of::Any { near } => lists.node != near,
+        });
         own.chain(others)
     }
 

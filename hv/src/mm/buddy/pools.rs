@@ -4,6 +4,7 @@
 
 use paging::{Frame, FrameRange};
 
+use super::nodes::Of;
 use super::{DomainHeap, Nesting};
 use crate::machine::Machine;
 use crate::mm::frames::{Block, BlockRecord, BlockState, Node, Order, Owner, READ_WRITE, Slot, Zone};
@@ -33,15 +34,15 @@ impl Pools {
 }
 
 impl DomainHeap {
-    /// A split block of `zone` with a free chunk of `order`, on `near` if there is one. Takes the fullest kind.
+    /// A split block of `zone` with a free chunk of `order`. Takes the fullest kind.
     pub(super) fn find_split(
         &self,
         here: &Here<'_, impl Machine, impl Reach>,
         zone: Zone,
         order: Order,
-        near: Node,
+        of: Of,
     ) -> Option<Block> {
-        self.nodes_from(near).find_map(|lists| {
+        self.nodes_of(of).find_map(|lists| {
             let found = lists.smallest(here, zone, order, Order::BLOCK.down())?;
             Some(lists.first(here, zone, found))
         })
@@ -52,9 +53,9 @@ impl DomainHeap {
         &mut self,
         here: &Here<'_, impl Machine, impl Reach>,
         zone: Zone,
-        near: Node,
+        of: Of,
     ) -> Option<Block> {
-        self.take_chunk(here, zone, Order::BLOCK, near, Owner::HYPERVISOR)
+        self.take_chunk(here, zone, Order::BLOCK, of, Owner::HYPERVISOR)
     }
 
     /// Splits a block that is in no list. Its first frame holds the records.
@@ -169,7 +170,7 @@ impl DomainHeap {
         while left > 0 {
             let mut order = Order::fitting(0, left * Order::BLOCK.frames());
             let chunk = loop {
-                match self.take_chunk(here, Zone::Domain, order, near, Owner::HYPERVISOR) {
+                match self.take_chunk(here, Zone::Domain, order, Of::Any { near }, Owner::HYPERVISOR) {
                     Some(block) => break block,
                     None if order > Order::BLOCK => order = order.down(),
                     None => return Err(left),

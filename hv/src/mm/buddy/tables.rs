@@ -5,6 +5,7 @@
 
 use paging::Frame;
 
+use super::nodes::Of;
 use super::{DomainHeap, Nesting};
 use crate::machine::Machine;
 use crate::mm::frames::{Block, BlockState, FrameRecord, FrameState, Node, Order, Split, Zone};
@@ -13,7 +14,7 @@ use crate::mm::ration::Ration as _;
 use crate::mm::space::{Occupancy, Tables};
 
 /// Tables are not of any node in particular.
-const ANY: Node = Node(0);
+const ANY: Of = Of::Any { near: Node(0) };
 
 impl DomainHeap {
     /// The record of a table that this heap lent.
@@ -56,7 +57,7 @@ impl Tables for DomainHeap {
         #[cfg(test)]
         self.count_down()?;
         if self.nesting == Nesting::Outermost {
-            self.hold_back(here, Order::FRAME.frames(), ANY).ok()?;
+            self.hold_back(here, Order::FRAME.frames(), ANY.near()).ok()?;
         }
         let block = self.find_split(here, Zone::Domain, Order::FRAME, ANY)?;
         Some(self.lend(here, block, FrameRecord::table(0)))

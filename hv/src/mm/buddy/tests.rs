@@ -130,6 +130,35 @@ fn a_node_serves_its_own_memory_first_and_keeps_its_lists_there() {
 }
 
 #[test]
+fn a_block_of_its_node_is_split_before_another_nodes_frames_are_taken() {
+    let banks = [bank(GIB, 40 * BLOCK), Bank { node: Node(1), ..bank(3 * GIB, 6 * BLOCK) }];
+    let own = |frame: Frame| banks[1].frames.contains(frame);
+    let (largest, plenty) = (Order::BLOCK.down(), "there is plenty");
+    with(&banks, &[], NONE, |_, here, system| {
+        let domain = &mut system.domain;
+        let baseline = domain.counts();
+        // Small chunks of both zones to spare on node 0.
+        let other = domain.allocate_heap(here, Order::FRAME, Node(0)).expect(plenty);
+        let pool = domain.allocate_heap(here, largest, Node(1)).expect(plenty);
+        assert!(own(pool), "a pool of node 1 before one of node 0");
+        let mut taken = Vec::from([(other, Order::FRAME, Owner::HYPERVISOR), (pool, largest, Owner::HYPERVISOR)]);
+        for _ in 0..3 {
+            let frame = domain.allocate(here, largest, OWNER, Node(1)).expect(plenty);
+            assert!(own(frame), "a block of node 1 before small chunks of node 0");
+            taken.push((frame, largest, OWNER));
+        }
+        while taken.last().is_some_and(|(frame, ..)| own(*frame)) {
+            taken.push((domain.allocate(here, largest, OWNER, Node(1)).expect("node 0 has it"), largest, OWNER));
+        }
+        for (frame, order, owner) in taken {
+            assert_eq!(domain.free(here, frame, order, owner), Ok(()));
+        }
+        assert_eq!(domain.counts(), baseline);
+        assert_merged(here, system);
+    });
+}
+
+#[test]
 fn lists_come_from_the_tail_of_a_whole_node_and_from_the_head_of_a_broken_one() {
     let whole = Bank { node: Node(1), ..bank(3 * GIB, GIB) };
     let broken = Bank { node: Node(2), ..bank(5 * GIB + 3, GIB) };

@@ -81,16 +81,18 @@ fn near(_bench: &mut Bench) -> Outcome {
         let heap = node_of(pages.frames());
         memory::free(pages)?;
         ensure!(heap == Some(node), "a heap page for node {} is of {heap:?}", node.0);
-        let frame = system::with(|memory, here| {
-            let frame = memory.domain.allocate(here, Order::BLOCK, FABRICATED, node);
-            frame.inspect(|frame| {
-                let freed = memory.domain.free(here, *frame, Order::BLOCK, FABRICATED);
-                freed.expect("it was taken just now");
-            })
-        });
-        let frame = frame.map_err(|why| Failure::new(format_args!("{why}")))?;
-        let domain = node_of(FrameRange::new(frame, 1));
-        ensure!(domain == Some(node), "a domain's block for node {} is of {domain:?}", node.0);
+        for order in [Order::BLOCK, Order::FRAME] {
+            let frame = system::with(|memory, here| {
+                let frame = memory.domain.allocate(here, order, FABRICATED, node);
+                frame.inspect(|frame| {
+                    let freed = memory.domain.free(here, *frame, order, FABRICATED);
+                    freed.expect("it was taken just now");
+                })
+            });
+            let frame = frame.map_err(|why| Failure::new(format_args!("{why}")))?;
+            let domain = node_of(FrameRange::new(frame, 1));
+            ensure!(domain == Some(node), "a domain's {order:?} for node {} is of {domain:?}", node.0);
+        }
     }
     Ok(())
 }

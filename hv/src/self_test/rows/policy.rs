@@ -170,8 +170,7 @@ fn identity_is_planned() -> bool {
 }
 
 fn second_slot(bench: &mut Bench) -> Outcome {
-    // A block: single pages come from a pool that is there already, of whichever node.
-    let low = memory::allocate(Order::BLOCK, Node(0))?;
+    let low = memory::allocate(Order::FRAME, Node(0))?;
     let high = memory::allocate(Order::FRAME, Node(1));
     let seen = high.and_then(|high| {
         let seen = in_two_slots(bench, low.at(), &high);
