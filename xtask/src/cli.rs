@@ -314,10 +314,10 @@ pub struct Test {
     /// Name the suites and stop there.
     #[arg(long)]
     pub list: bool,
-    /// Run only suites whose name holds this.
+    /// Run only suites whose name holds this; `self-tests/BOARD` runs one board's
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
-    /// Give the mutation loop ten minutes instead of one.
+    /// Run what takes long, too, and give the mutation loop ten minutes instead of one.
     #[arg(long)]
     pub long: bool,
 }

@@ -48,10 +48,17 @@ pub struct Bench<'a> {
     pub builder: Builder<'a>,
     /// How much time there is.
     pub length: Length,
+    /// Which part of its work the suite is asked for, where it has parts.
+    part: Option<&'a str>,
     results: Vec<(String, Result<(), String>)>,
 }
 
 impl Bench<'_> {
+    /// Whether the part with this name is asked for.
+    fn wants(&self, part: &str) -> bool {
+        self.part.is_none_or(|wanted| part.contains(wanted))
+    }
+
     /// Records one test and prints its line.
     fn test(&mut self, name: impl Into<String>, result: Result<(), String>) {
         let name = name.into();
@@ -117,13 +124,17 @@ pub struct Tally {
     pub times: Vec<(&'static str, Duration)>,
 }
 
-/// Runs the suites whose name holds `filter`.
+/// Runs the suites whose name holds `filter`; behind a slash in it, the part of a suite that has parts.
 pub fn run(builder: Builder<'_>, length: Length, filter: Option<&str>) -> Tally {
     let mut tally = Tally::default();
+    let (filter, part) = match filter.and_then(|filter| filter.split_once('/')) {
+        Some((suite, part)) => (Some(suite), Some(part)),
+        None => (filter, None),
+    };
     for suite in ALL.iter().filter(|suite| filter.is_none_or(|filter| suite.name.contains(filter))) {
         println!("\nsuite {}: {}", suite.name, suite.shows);
         let began = Instant::now();
-        let mut bench = Bench { builder, length, results: Vec::new() };
+        let mut bench = Bench { builder, length, part, results: Vec::new() };
         (suite.run)(&mut bench);
         if bench.results.is_empty() {
             bench.test(suite.name, Err("the suite ran no test".into()));

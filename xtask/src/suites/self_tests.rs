@@ -3,6 +3,7 @@
 //! The list of rows is kept here and not in the image: a row that is gone from the image is missed.
 
 mod boards;
+mod random;
 mod refusals;
 mod rows;
 
@@ -27,12 +28,16 @@ type Verdict = (String, Result<(), String>);
 pub(super) fn run(bench: &mut Bench<'_>) {
     for base in BASES {
         let due = |board: &&Board| board.length == Length::Short || bench.length == Length::Long;
-        for board in BOARDS.iter().filter(due).collect::<Vec<_>>() {
+        let wanted = |board: &&Board| due(board) && bench.wants(&board.part(base));
+        for board in BOARDS.iter().filter(wanted).collect::<Vec<_>>() {
             let name = format!("{base}, {}", board.what);
             match board_file(bench, base, board) {
                 Ok(file) => run_on(bench, &name, board, &file),
                 Err(failure) => bench.job(name, Err(failure)),
             }
+        }
+        if !bench.wants(&format!("{base}-images")) {
+            continue;
         }
         let plain = variants::with_payload(bench.builder.project, base);
         for profile in [Profile::Release, Profile::Debug] {
@@ -55,7 +60,7 @@ fn board_file(bench: &Bench<'_>, base: &'static str, board: &Board) -> Result<Bo
 fn run_on(bench: &mut Bench<'_>, name: &str, board: &Board, file: &BoardFile) {
     let booted =
         bench.builder.build(file, Profile::SelfTest).and_then(|built| Ok((boot(bench, &built, LIMIT)?, built)));
-    let (outcome, built) = match booted {
+    let (outcome, mut built) = match booted {
         Ok(booted) => booted,
         Err(failure) => return bench.job(format!("boot self-test on {name}"), Err(failure)),
     };
@@ -71,7 +76,10 @@ fn run_on(bench: &mut Bench<'_>, name: &str, board: &Board, file: &BoardFile) {
     });
     bench.test(format!("{name}: {} rows, then it powers off", due.len()), end);
     if bench.length == Length::Long {
-        refusals::run(bench, name, built, &outcome.lines);
+        refusals::run(bench, name, &mut built, &outcome.lines);
+        if board.name == random::BOARD {
+            random::run(bench, name, &mut built);
+        }
     }
 }
 

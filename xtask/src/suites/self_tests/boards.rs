@@ -9,7 +9,7 @@ use crate::suites::variants::Variant;
 /// A board, and which rows it is due.
 pub(super) struct Board {
     /// A word for it.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// What it is, in a phrase.
     pub(super) what: &'static str,
     /// In which runs it is tested.
@@ -39,18 +39,22 @@ pub(super) const BOARDS: [Board; 4] = [
     Board {
         name: "fixed",
         what: "policy none, fixed pools by block, lazy map cache",
-        length: Length::Long,
+        length: Length::Short,
         holds: &[When::Sparse, When::NoWindow, When::Fixed, When::Lazy],
         text: fixed,
     },
 ];
 
 impl Board {
+    /// The name of its part of the suite.
+    pub(super) fn part(&self, base: &str) -> String {
+        format!("{base}-{}", self.name)
+    }
+
     /// The board file; `None` for the shipped one with the built-in guest.
     pub(super) fn variant(&self, base: &'static str) -> Option<Variant> {
         let text = (self.text)(base);
-        let name = format!("self-test-{base}-{}", self.name);
-        (!text.is_empty()).then(|| Variant::of(base, &name, self.what, &text))
+        (!text.is_empty()).then(|| Variant::of(base, &format!("self-test-{}", self.part(base)), self.what, &text))
     }
 
     /// Whether the row must be reported.

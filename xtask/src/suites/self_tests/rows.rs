@@ -96,7 +96,7 @@ pub(super) const ROWS: [Row; 73] = [
     ("p8: a freed page is seen on no cpu, not even by one that has just used it", When::Sparse),
     ("p8: under full a freed page stays in sight, and nothing is mapped for one", When::Full),
     ("p8: whichever frame is refused, a page leaves nothing mapped", When::Always),
-    ("p8: 10,000 random allocations and frees end where they began", When::Elastic),
+    ("p8: random allocations and frees end where they began", When::Elastic),
     ("p8: two cpus allocate and free at once", When::Always),
     ("p9: tables come from the heap once it has its first block", When::ByPage),
     ("heap: pools grow out of free memory and go back to it", When::Elastic),

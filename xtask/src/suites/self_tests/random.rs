@@ -1,0 +1,39 @@
+//! The random row of the heap with as many steps as its acceptance test names; the short run has no time for them.
+//!
+//! The image under test is the self-test image, in whose data the number of steps is written.
+
+use std::time::Duration;
+
+use super::{boot, judge_row, report};
+use crate::build::Built;
+use crate::failure::Failure;
+use crate::suites::Bench;
+use crate::suites::faults::patch;
+
+/// The board that has the time: two CPUs, and a page that is freed is unmapped.
+pub(super) const BOARD: &str = "far";
+/// The variable that holds the number of steps.
+const VARIABLE: &str = "RANDOM_STEPS";
+/// Allocations and frees.
+const STEPS: u64 = 100_000;
+/// The row.
+const ROW: &str = "p8: random allocations and frees end where they began";
+/// Longest run.
+const LIMIT: Duration = Duration::from_secs(1200);
+
+/// Boots once more, for this row.
+pub(super) fn run(bench: &mut Bench<'_>, name: &str, built: &mut Built) {
+    let result = patch::set_word(built, VARIABLE, STEPS).and_then(|()| ends_where_it_began(bench, built));
+    bench.job(format!("{name}: {ROW}, {STEPS} steps"), result);
+}
+
+fn ends_where_it_began(bench: &Bench<'_>, built: &Built) -> Result<(), Failure> {
+    let outcome = boot(bench, built, LIMIT)?;
+    let reported: Vec<_> = outcome.lines.iter().filter_map(|line| report(line)).collect();
+    judge_row(ROW, &reported).map_err(Failure::Run)?;
+    let counts = format!("tabula: p8: {STEPS} random steps");
+    match outcome.lines.contains(&counts) {
+        true => Ok(()),
+        false => Err(Failure::Run("the row ran another number of steps".to_owned())),
+    }
+}
