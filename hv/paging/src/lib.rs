@@ -35,4 +35,4 @@ pub use map::{MapError, Mapper};
 pub use table::{ENTRIES, Entry, Table};
 pub use unmap::Removed;
 pub use visit::{Unknown, Visit, for_each_entry, for_each_leaf};
-pub use walk::{Leaf, Root, Step, Translation, Walk, walk};
+pub use walk::{Leaf, Root, Step, Translation, Walk, translate, walk};

@@ -93,36 +93,42 @@ impl<F: Format> Walk<F> {
     }
 }
 
-/// Translates `at` as the hardware would with these tables.
+/// Translates `at` as the hardware would with these tables, and keeps what it reads.
 pub fn walk<F: Format>(access: &mut impl TableAccess, root: Root, at: F::Input) -> Walk<F> {
-    let mut found = Walk { at, steps: [None; Level::ALL.len()], result: Translation::OutOfRange };
+    let mut steps = [None; Level::ALL.len()];
+    let mut places = steps.iter_mut();
+    let result = translate(access, root, at, |step| {
+        if let Some(place) = places.next() {
+            *place = Some(step);
+        }
+    });
+    Walk { at, steps, result }
+}
+
+/// Translates `at` as the hardware would with these tables. `seen` is shown each entry when it is read, from the root
+/// down.
+pub fn translate<F: Format>(
+    access: &mut impl TableAccess,
+    root: Root,
+    at: F::Input,
+    mut seen: impl FnMut(Step),
+) -> Translation<F> {
     let Some(page) = Request::page_of::<F>(root.level, at) else {
-        return found;
+        return Translation::OutOfRange;
     };
     let (mut table, mut level) = (root.frame, root.level);
-    for step in &mut found.steps {
+    loop {
         let index = Index::of(page * PAGE_BYTES, level);
         let entry = access.read(table, index);
-        *step = Some(Step { level, table, index, entry });
-        let next = match F::decode(level, entry) {
-            Decoded::Table(next) => level.child().map(|child| (next, child)),
-            Decoded::Invalid => {
-                found.result = Translation::Invalid;
-                return found;
+        seen(Step { level, table, index, entry });
+        match (F::decode(level, entry), level.child()) {
+            (Decoded::Table(next), Some(child)) => (table, level) = (next, child),
+            (Decoded::Leaf { frame, attributes }, _) => {
+                let at = F::input((page - page % level.entry_frames()) * PAGE_BYTES);
+                return Translation::Leaf(Leaf { at, level, frame, attributes });
             }
-            Decoded::Leaf { frame, attributes } => {
-                let first = page - page % level.entry_frames();
-                let at = F::input(first * PAGE_BYTES);
-                found.result = Translation::Leaf(Leaf { at, level, frame, attributes });
-                return found;
-            }
-            Decoded::Unknown => None,
-        };
-        let Some(next) = next else {
-            found.result = Translation::Unknown;
-            return found;
-        };
-        (table, level) = next;
+            (Decoded::Invalid, _) => return Translation::Invalid,
+            (Decoded::Table(_), None) | (Decoded::Unknown, _) => return Translation::Unknown,
+        }
     }
-    found
 }

@@ -165,7 +165,7 @@ impl<F: NestedFormat> GuestTables<F> {
         here: &Here<'_, M, View<'_, M, SLOTS>>,
         at: Ipa,
     ) -> Option<Leaf<F>> {
-        match paging::walk::<F>(&mut self.reached(here), self.root, at).result {
+        match paging::translate::<F>(&mut self.reached(here), self.root, at, |_| ()) {
             Translation::Leaf(leaf) => Some(leaf),
             Translation::Invalid | Translation::Unknown | Translation::OutOfRange => None,
         }
