@@ -14,6 +14,6 @@ mod live;
 mod run;
 mod rows;
 
-pub use probe::Sight;
+pub use probe::{GuestWalk, Sight};
 pub use request::idle;
 pub use run::{early, panicked, run};

@@ -32,6 +32,8 @@ use crate::domain::guests::SharedLayout;
 pub type HostFormat = El2;
 /// Format of a guest's tables.
 pub type GuestFormat = Stage2;
+/// A guest's own tables.
+pub type GuestRegime = crate::mm::guest_walk::El1;
 
 /// Where a guest looks for its events.
 pub const SHARED_INFO: SharedLayout = SharedLayout::AARCH64;

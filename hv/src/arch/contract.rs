@@ -24,6 +24,9 @@ const _: () = is_host_format::<this::HostFormat>();
 /// Guest mappings.
 const _: () = is_guest_format::<this::GuestFormat>();
 
+/// A guest's own tables, of four levels, as software walks them.
+const _: fn(Ipa) -> this::GuestRegime = this::GuestRegime::four_levels;
+
 const fn is_host_format<F: Format<Input = VirtAddr, Attributes = HostAttributes>>() {}
 const fn is_guest_format<F: Format<Input = Ipa, Attributes = GuestAttributes>>() {}
 

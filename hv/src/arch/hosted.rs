@@ -15,6 +15,8 @@ pub mod syndrome;
 pub type HostFormat = El2;
 /// See [`HostFormat`].
 pub type GuestFormat = Stage2;
+/// See [`HostFormat`].
+pub type GuestRegime = crate::mm::guest_walk::El1;
 
 /// As on AArch64.
 pub const SHARED_INFO: SharedLayout = SharedLayout::AARCH64;
@@ -153,10 +155,9 @@ pub mod stack {
 
 /// Nothing to look at.
 pub mod probe {
-    use paging::{Frame, Ipa, VirtAddr};
+    use paging::{Frame, VirtAddr};
 
-    use crate::mm::guest_walk::El1;
-    use crate::self_test::Sight;
+    use crate::self_test::{GuestWalk, Sight};
 
     /// Nothing is translated.
     pub fn look(_at: VirtAddr) -> Sight {
@@ -176,10 +177,8 @@ pub mod probe {
     /// None but the first.
     pub type OtherGuestFormat = super::GuestFormat;
 
-    /// As AArch64 has them.
-    pub fn four_levels(root: Ipa) -> El1 {
-        El1 { tcr: 16 | 16 << 16 | 0b10 << 30 | 0b101 << 32, ttbr0: root.get(), ttbr1: root.get() }
-    }
+    /// No processor.
+    pub const GUEST_WALK: Option<GuestWalk> = None;
 
     /// A test that gets here has failed.
     pub fn restart(_then: extern "C" fn() -> !) -> ! {

@@ -56,3 +56,6 @@ pub use paging::LongMode as HostFormat;
 /// A guest's tables.
 #[cfg(bare)]
 pub use paging::Npt as GuestFormat;
+/// A guest's own tables.
+#[cfg(bare)]
+pub type GuestRegime = crate::mm::guest_walk::GuestLongMode;

@@ -4,9 +4,10 @@
 
 use core::fmt;
 
-use paging::{Frame, HostAccess, Leaf, Translation, VirtAddr};
+use paging::{Frame, HostAccess, Leaf, PhysAddr, Translation, VirtAddr};
 
-use crate::arch::this::{self, HostFormat};
+use crate::arch::this::{self, GuestRegime, HostFormat};
+use crate::mm::guest_walk::GuestVirt;
 use crate::self_test::live;
 
 /// What the processor says of an address.
@@ -19,6 +20,9 @@ pub struct Sight {
     /// The frame, where an instruction tells it and the tables have one.
     pub frame: Option<Frame>,
 }
+
+/// A processor's own walk of a guest's tables: the VMID, the root of ours, the guest's registers, its address.
+pub type GuestWalk = fn(u16, Frame, &GuestRegime, GuestVirt) -> Option<PhysAddr>;
 
 /// What a probe found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

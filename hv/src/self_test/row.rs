@@ -7,6 +7,7 @@ use core::fmt::{self, Write};
 use arrayvec::ArrayString;
 use paging::{Level, VirtAddr};
 
+use crate::arch::this;
 use crate::board;
 use crate::mm::heap::{Leaves, Policy};
 use crate::mm::mapcache::Retention;
@@ -71,6 +72,8 @@ pub(super) enum When {
     Nodes,
     /// There is a window that is not populated, and RAM needs several root entries of it.
     TwoSlots,
+    /// The processor walks a guest's tables for the hypervisor.
+    GuestAt,
 }
 
 impl When {
@@ -86,6 +89,7 @@ impl When {
             Self::ByPage => sparse && board::HEAP.mapped_by == Leaves::Pages,
             Self::Elastic => board::HEAP.fixed_blocks.is_none(),
             Self::Fixed => board::HEAP.fixed_blocks.is_some(),
+            Self::GuestAt => this::probe::GUEST_WALK.is_some(),
             Self::Lazy => sparse && board::RETENTION == Retention::Lazy,
             Self::Strict => sparse && board::RETENTION == Retention::Strict,
             Self::TwoSlots => policy == Policy::OnDemand && slots_of_window() > 1,

@@ -32,7 +32,7 @@ pub(super) fn run(bench: &mut Bench<'_>) {
         for board in BOARDS.iter().filter(wanted).collect::<Vec<_>>() {
             let name = format!("{base}, {}", board.what);
             match board_file(bench, base, board) {
-                Ok(file) => run_on(bench, &name, board, &file),
+                Ok(file) => run_on(bench, &name, (base, board), &file),
                 Err(failure) => bench.job(name, Err(failure)),
             }
         }
@@ -42,7 +42,7 @@ pub(super) fn run(bench: &mut Bench<'_>) {
         let plain = variants::with_payload(bench.builder.project, base);
         for profile in [Profile::Release, Profile::Debug] {
             let held = plain.as_ref().map_err(|failure| Failure::Run(failure.to_string()));
-            let result = held.and_then(|file| holds_no_row(bench, file, profile));
+            let result = held.and_then(|file| holds_no_row(bench, base, file, profile));
             bench.job(format!("{base}: the {} image holds no test", profile.word()), result);
         }
     }
@@ -57,14 +57,14 @@ fn board_file(bench: &Bench<'_>, base: &'static str, board: &Board) -> Result<Bo
 }
 
 /// Builds and boots one board and judges its rows.
-fn run_on(bench: &mut Bench<'_>, name: &str, board: &Board, file: &BoardFile) {
+fn run_on(bench: &mut Bench<'_>, name: &str, (base, board): (&str, &Board), file: &BoardFile) {
     let booted =
         bench.builder.build(file, Profile::SelfTest).and_then(|built| Ok((boot(bench, &built, LIMIT)?, built)));
     let (outcome, mut built) = match booted {
         Ok(booted) => booted,
         Err(failure) => return bench.job(format!("boot self-test on {name}"), Err(failure)),
     };
-    let due: Vec<&str> = ROWS.iter().filter(|row| board.is_due(row)).map(|(row, _)| *row).collect();
+    let due: Vec<&str> = ROWS.iter().filter(|row| board.is_due(base, row)).map(|(row, _)| *row).collect();
     let verdicts = judge(&due, &outcome.lines);
     let all_good = verdicts.iter().all(|(_, result)| result.is_ok());
     for (row, result) in verdicts {
@@ -77,7 +77,7 @@ fn run_on(bench: &mut Bench<'_>, name: &str, board: &Board, file: &BoardFile) {
     bench.test(format!("{name}: {} rows, then it powers off", due.len()), end);
     if bench.length == Length::Long {
         refusals::run(bench, name, &mut built, &outcome.lines);
-        if board.name == random::BOARD {
+        if board.part(base) == random::BOARD {
             random::run(bench, name, &mut built);
         }
     }
@@ -118,7 +118,7 @@ fn judge_row(row: &str, reported: &[(&str, &str)]) -> Result<(), String> {
 }
 
 /// An image that is not of the flavour holds no row's name; the one that is holds all of them, or nothing was shown.
-fn holds_no_row(bench: &Bench<'_>, board: &BoardFile, profile: Profile) -> Result<(), Failure> {
+fn holds_no_row(bench: &Bench<'_>, base: &str, board: &BoardFile, profile: Profile) -> Result<(), Failure> {
     let held = |profile| {
         let file = bench.builder.build(board, profile)?.folder.join(names::ELF);
         let elf = std::fs::read(&file).map_err(|error| Failure::file("read", &file, &error))?;
@@ -126,7 +126,7 @@ fn holds_no_row(bench: &Bench<'_>, board: &BoardFile, profile: Profile) -> Resul
         Ok(ROWS.iter().map(|(row, _)| *row).filter(|row| holds(row)).collect::<Vec<_>>())
     };
     let (none, all) = (held(profile)?, held(Profile::SelfTest)?);
-    let due = ROWS.iter().filter(|row| BOARDS[0].is_due(row)).count();
+    let due = ROWS.iter().filter(|row| BOARDS[0].is_due(base, row)).count();
     match (&none[..], all.len() >= due) {
         ([], true) => Ok(()),
         ([], false) => Err(Failure::Run(format!("the self-test image holds {} of {due} names", all.len()))),

@@ -8,12 +8,17 @@
 use core::arch::{asm, global_asm};
 
 use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{PAR_EL1, Readable, TTBR0_EL2};
-use paging::{Frame, Ipa, PhysAddr, VirtAddr};
+use aarch64_cpu::registers::{
+    HCR_EL2, PAR_EL1, ReadWriteable, Readable, SCTLR_EL1, TCR_EL1, TTBR0_EL1, TTBR0_EL2, TTBR1_EL1, VTCR_EL2,
+    VTTBR_EL2, Writeable,
+};
+use paging::{Frame, PhysAddr, Stage2, VirtAddr};
 
+use super::{GuestRegime, cpu, guest, registers, tlb};
 use crate::board::PRIVATE;
-use crate::mm::guest_walk::El1;
-use crate::self_test::Sight;
+use crate::fault::Attempt;
+use crate::mm::guest_walk::GuestVirt;
+use crate::self_test::{GuestWalk, Sight};
 
 global_asm!(include_str!("probe.s"));
 
@@ -60,10 +65,36 @@ pub fn restart(then: extern "C" fn() -> !) -> ! {
 /// The other format of guests' tables that the machine has: none but stage 2.
 pub type OtherGuestFormat = super::GuestFormat;
 
-/// What a guest's registers hold whose tables of four levels begin at `root`, for both ranges of addresses: TCR_EL1.T0SZ
-/// and T1SZ 16, TG1 0b10 (4 KiB), IPS 0b101 (48 bits). Arm ARM, TCR_EL1.
-pub fn four_levels(root: Ipa) -> El1 {
-    El1 { tcr: 16 | 16 << 16 | 0b10 << 30 | 0b101 << 32, ttbr0: root.get(), ttbr1: root.get() }
+/// What the processor makes of a guest's address, by the guest's tables and by ours; ours are a root
+/// of level 1. Arm ARM, "AT S12E1R".
+pub const GUEST_WALK: Option<GuestWalk> = Some(guest_walk);
+
+/// Bits of a guest's address that a root of level 1 translates. Arm ARM, VTCR_EL2.T0SZ.
+const GUEST_IPA_BITS: u8 = 39;
+
+/// Nothing of EL1 runs meanwhile; every register is as it was on return.
+fn guest_walk(vmid: u16, root: Frame, regime: &GuestRegime, at: GuestVirt) -> Option<PhysAddr> {
+    let hypervisor = (HCR_EL2.get(), VTCR_EL2.get(), VTTBR_EL2.get());
+    let guest = (SCTLR_EL1.get(), TCR_EL1.get(), TTBR0_EL1.get(), TTBR1_EL1.get());
+    let vtcr = Stage2::vtcr(GUEST_IPA_BITS, cpu::physical_size()).expect("processors with EL2 have more physical bits");
+    VTCR_EL2.set(vtcr);
+    VTTBR_EL2.set(u64::from(vmid) << tlb::VTTBR_VMID_SHIFT | root.address().get());
+    HCR_EL2.set(registers::HCR_GUEST);
+    TCR_EL1.set(regime.tcr);
+    TTBR0_EL1.set(regime.ttbr0);
+    TTBR1_EL1.set(regime.ttbr1);
+    SCTLR_EL1.modify(SCTLR_EL1::M::Enable + SCTLR_EL1::C::Cacheable);
+    barrier::isb(barrier::SY);
+    let found = guest::translate(at, Attempt::Read);
+    SCTLR_EL1.set(guest.0);
+    TCR_EL1.set(guest.1);
+    TTBR0_EL1.set(guest.2);
+    TTBR1_EL1.set(guest.3);
+    HCR_EL2.set(hypervisor.0);
+    VTCR_EL2.set(hypervisor.1);
+    VTTBR_EL2.set(hypervisor.2);
+    barrier::isb(barrier::SY);
+    found
 }
 
 /// Stage 1 of the hypervisor, as a read. Arm ARM, "AT S1E2R".

@@ -9,7 +9,7 @@
 use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use paging::{Frame, Ipa, PhysAddr, VirtAddr};
+use paging::{Frame, PhysAddr, VirtAddr};
 use spin::Once;
 use x86_64::instructions::tables::{lidt, sidt};
 use x86_64::registers::control::Cr3;
@@ -18,8 +18,7 @@ use x86_64::structures::DescriptorTablePointer;
 use super::descriptor::{Gate, InterruptStack};
 use super::exception::Vector;
 use super::interrupts::{STACK_TOP, VECTORS};
-use crate::mm::guest_walk::{GuestLongMode, NoExecute};
-use crate::self_test::Sight;
+use crate::self_test::{GuestWalk, Sight};
 
 global_asm!(include_str!("probe.s"), page_fault = const Vector::PAGE_FAULT.0);
 
@@ -98,10 +97,8 @@ pub fn root() -> Frame {
 /// The other format of guests' tables: EPT beside NPT.
 pub type OtherGuestFormat = paging::Ept;
 
-/// What a guest's registers hold whose tables of four levels begin at `root`.
-pub fn four_levels(root: Ipa) -> GuestLongMode {
-    GuestLongMode { cr3: root.get(), no_execute: NoExecute::Enabled, physical_bits: 48 }
-}
+/// No instruction translates a guest's addresses.
+pub const GUEST_WALK: Option<GuestWalk> = None;
 
 /// Empties this CPU's stack and goes on with `then`.
 pub fn restart(then: extern "C" fn() -> !) -> ! {

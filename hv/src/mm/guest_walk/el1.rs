@@ -62,6 +62,14 @@ struct Range {
 }
 
 impl El1 {
+    /// A guest whose tables of four levels begin at `root`, for both ranges of addresses. TCR_EL1.T0SZ and T1SZ 16,
+    /// SH0 and SH1 0b11, ORGN0, IRGN0, ORGN1 and IRGN1 0b01 (walks are cached, inner shareable), TG1 0b10 (4 KiB), IPS
+    /// 0b101 (48 bits).
+    pub const fn four_levels(root: Ipa) -> Self {
+        const RANGE: u64 = 16 | 0b11_01_01 << 8;
+        Self { tcr: RANGE | RANGE << 16 | 0b10 << 30 | 0b101 << 32, ttbr0: root.get(), ttbr1: root.get() }
+    }
+
     fn range(&self, at: GuestVirt) -> Range {
         let bit = |number: u32| self.tcr >> number & 1 == 1;
         if at.get() >> UPPER & 1 == 0 {

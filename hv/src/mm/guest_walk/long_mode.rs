@@ -45,6 +45,11 @@ pub struct GuestLongMode {
 }
 
 impl GuestLongMode {
+    /// A guest whose tables of four levels begin at `root`.
+    pub const fn four_levels(root: Ipa) -> Self {
+        Self { cr3: root.get(), no_execute: NoExecute::Enabled, physical_bits: 48 }
+    }
+
     /// Bits of any entry that are reserved.
     fn reserved(&self) -> u64 {
         let above = ADDRESS & !((1_u64 << self.physical_bits.min(52)) - 1);

@@ -5,7 +5,7 @@ use paging::{
     Root, TableAccess, TableSource, VirtAddr,
 };
 
-use crate::arch::this::{self, HostFormat};
+use crate::arch::this::{self, GuestRegime, HostFormat};
 use crate::domain::builder::Part;
 use crate::mm::guest_tables::{NestedFormat, Retention};
 use crate::mm::guest_walk::{GuestView, GuestVirt};
@@ -28,6 +28,11 @@ pub(super) const ROWS: &[Row<Late>] = &[
         When::Sparse,
         "walks: four levels over blocks cost 16 maps by map cache, 4 resident or in a pool window",
         blocks,
+    ),
+    Row::when(
+        When::GuestAt,
+        "walks: the processor's own walk maps nothing and leads where the software's does",
+        by_processor,
     ),
 ];
 
@@ -99,7 +104,7 @@ fn maps() -> u64 {
 /// Maps of a walk, and of a walk and a copy of what it leads to.
 fn costs<F: NestedFormat>(domain: &Fabricated<F>, wanted: &Wanted<'_>) -> Result<(u64, u64), Failure> {
     with_open(domain, wanted, || {
-        let regime = this::probe::four_levels(guest_maps(domain)?);
+        let regime = GuestRegime::four_levels(guest_maps(domain)?);
         load(domain)?;
         let (machine, at) = (ThisCpu::new(), GuestVirt::new(AT.get() + size_of::<u64>() as u64));
         let mut view = enter(Context::Guest { vmid: domain.vmid })?;
@@ -140,4 +145,33 @@ fn four(_bench: &mut Bench) -> Outcome {
 fn blocks(_bench: &mut Bench) -> Outcome {
     all(&fabricated::first(), Level::L2, (16, 20))?;
     all(&fabricated::second(), Level::L2, (16, 20))
+}
+
+/// By AT on AArch64: an address that the guest has mapped, and the one behind it, which it has not.
+fn by_processor(_bench: &mut Bench) -> Outcome {
+    let walk = this::probe::GUEST_WALK.ok_or_else(|| Failure::new(format_args!("the processor has no such walk")))?;
+    let domain = fabricated::first();
+    let wanted = Wanted {
+        retention: Retention::PoolWindow,
+        root_level: Level::L1,
+        largest_leaf: Level::L3,
+        memory: &MEMORY,
+        images: &[],
+    };
+    with_open(&domain, &wanted, || {
+        let regime = GuestRegime::four_levels(guest_maps(&domain)?);
+        load(&domain)?;
+        let root = domain.root();
+        let frame = frame_of(&domain, Ipa::new(page_of_guest(PAGE).address().get()))?;
+        let at = AT.get() + size_of::<u64>() as u64;
+        let start = maps();
+        let found = walk(domain.vmid, root, &regime, GuestVirt::new(at));
+        let behind = walk(domain.vmid, root, &regime, GuestVirt::new(at + PAGE_BYTES));
+        let maps = maps() - start;
+        ensure!(maps == 0, "the processor's walk takes {maps} maps");
+        let wanted = PhysAddr::new(frame.address().get() + size_of::<u64>() as u64);
+        ensure!(found == Some(wanted), "the processor finds {found:?}, the guest's page is at {wanted}");
+        control!(behind.is_none(), "the processor finds {behind:?} where the guest has mapped nothing");
+        Ok(())
+    })
 }

@@ -29,13 +29,15 @@ pub(super) enum When {
     Nodes,
     /// RAM needs several root entries of the window.
     TwoSlots,
+    /// The processor walks a guest's tables for the hypervisor: AArch64's AT.
+    GuestAt,
 }
 
 /// A row's name, and on which boards it is due.
 pub(super) type Row = (&'static str, When);
 
 /// In the order in which they run.
-pub(super) const ROWS: [Row; 73] = [
+pub(super) const ROWS: [Row; 74] = [
     ("p6: boot stays below the slots of pmap", When::Always),
     ("p6: pmap refuses one more page than it has slots", When::Always),
     ("p6: a page in pmap is seen while it is mapped", When::Always),
@@ -89,6 +91,7 @@ pub(super) const ROWS: [Row; 73] = [
     ("xsa-494: loading a domain that is being destroyed leaves nobody loaded and the slot empty", When::Always),
     ("walks: four levels over four cost 20 maps by map cache, 4 resident or in a pool window", When::Sparse),
     ("walks: four levels over blocks cost 16 maps by map cache, 4 resident or in a pool window", When::Sparse),
+    ("walks: the processor's own walk maps nothing and leads where the software's does", When::GuestAt),
     ("p10: each node's lists lie in its own memory and are nobody's to take", When::Always),
     ("p10: lists come from the end of whole gigabytes, and else from the start", When::Nodes),
     ("p10: memory comes from the node that it is asked of", When::Nodes),
