@@ -8,14 +8,16 @@ mod cpus;
 mod cache;
 mod heap;
 mod tables;
+mod walks;
 
 pub use cpus::idle;
 
 use paging::FrameRange;
 
-use crate::board::{CPUS, DOMAINS};
+use crate::board::{CPUS, DIRECTMAP, DOMAINS};
 use crate::domain::Domains;
 use crate::mm::frames::{Node, Order, Owner};
+use crate::mm::heap::Policy;
 use crate::mm::pmap::Pmap;
 use crate::mm::system::{self, System};
 use crate::{power, say};
@@ -34,6 +36,10 @@ pub fn run(_domains: Domains) -> ! {
         FrameRange::new(first.expect("a board has 2 MiB that nobody has been given"), Order::BLOCK.frames())
     });
     cache::operations(block);
+    // Under `full` all but the image's slack is shown, where a small domain may lie: no figure of any other.
+    if DIRECTMAP.policy != Policy::Full {
+        walks::operations();
+    }
     tables::count();
     for running in [8, 4, 2, 1].into_iter().filter(|running| *running <= CPUS.len()) {
         cpus::leave_all_but(running);

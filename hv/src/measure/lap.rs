@@ -6,7 +6,8 @@ use core::fmt;
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 
-use crate::mm::entry::Watch;
+use crate::mm::entry::{Operations, Watch};
+use crate::mm::mapcache;
 use crate::purpose::WATCHER;
 use crate::say;
 
@@ -23,32 +24,52 @@ fn mark() {
 #[inline(always)]
 pub(super) fn measure<R>(name: fmt::Arguments<'_>, operation: impl FnOnce() -> R) -> R {
     say!("measure: {name}");
-    between_marks(operation)
+    let before = begin();
+    let result = operation();
+    end(before);
+    result
 }
 
-/// The same, with a value that nobody knows before, and one that somebody may use afterwards.
+/// The same, with a value that nobody knows before, and one that somebody may use afterwards. A closure that is handed
+/// in at one place only is part of what is between the marks, not called from there.
 #[inline(always)]
 pub(super) fn measure_with<T, R>(name: fmt::Arguments<'_>, value: T, operation: impl FnOnce(T) -> R) {
     say!("measure with a value: {name}");
-    between_marks(|| {
-        black_box(operation(black_box(value)));
-    });
+    let before = begin();
+    black_box(operation(black_box(value)));
+    end(before);
+}
+
+/// What was counted before an operation.
+struct Before {
+    seen: Option<Operations>,
+    maps: u64,
 }
 
 #[inline(always)]
-fn between_marks<R>(operation: impl FnOnce() -> R) -> R {
-    let before = WATCHER.operations();
+fn begin() -> Before {
+    let before = Before { seen: WATCHER.operations(), maps: maps() };
     compiler_fence(Ordering::SeqCst);
     mark();
     compiler_fence(Ordering::SeqCst);
-    let result = operation();
+    before
+}
+
+#[inline(always)]
+fn end(before: Before) {
     compiler_fence(Ordering::SeqCst);
     mark();
     compiler_fence(Ordering::SeqCst);
-    if let (Some(before), Some(after)) = (before, WATCHER.operations()) {
-        say!("counted: {}", after.since(before));
+    say!("maps: {}", maps() - before.maps);
+    if let (Some(seen), Some(after)) = (before.seen, WATCHER.operations()) {
+        say!("counted: {}", after.since(seen));
     }
-    result
+}
+
+/// Pages that this CPU's map cache was asked for and did not find shown.
+fn maps() -> u64 {
+    let figures = mapcache::here().figures();
+    figures.hits + figures.misses
 }
 
 /// What the marks themselves cost, and what handing in a value does.

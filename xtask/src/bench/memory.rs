@@ -2,7 +2,7 @@
 //!
 //! An image that is compiled as the release image runs each operation between two marks, and the plugin takes its figures
 //! there; what the marks cost is measured first and taken off. The same image with checks tells the entry writes and
-//! invalidations that its checker has seen; both must agree on how many invalidations there were. Reads no clock.
+//! invalidations that its checker has seen; both must agree on how many invalidations and maps there were. Reads no clock.
 
 mod boards;
 mod budgets;
@@ -93,6 +93,8 @@ pub struct Operation {
     pub ipis: u64,
     /// Instructions that invalidate.
     pub invalidating: u64,
+    /// Pages that the map cache was asked for and mapped, or had mapped.
+    pub maps: u64,
     /// What the checker has seen.
     pub seen: Seen,
 }

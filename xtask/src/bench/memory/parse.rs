@@ -14,6 +14,7 @@ const NAME_WITH_VALUE: &str = "tabula: measure with a value: ";
 /// The name of what costs as much as the marks do, of either kind.
 const NOTHING: &str = "nothing";
 const COUNTED: &str = "tabula: counted: ";
+const MAPS: &str = "tabula: maps: ";
 const TABLES: &str = "tabula: tables: ";
 const MAPPED: &str = "tabula: mapped on each CPU: ";
 
@@ -66,9 +67,14 @@ pub(super) fn operations(lines: &[String], laps: &str, checked: &[String]) -> Re
     let laps = laps.ok_or_else(|| wrong("the plugin's file has a line without all figures".into()))?;
     let seen: Option<Vec<Seen>> = checked.iter().filter_map(|line| line.strip_prefix(COUNTED)).map(seen).collect();
     let seen = seen.ok_or_else(|| wrong("the checker's line lacks a figure".into()))?;
-    if laps.len() != 2 * names.len() || seen.len() != names.len() {
+    let maps = mapped_by(lines).ok_or_else(|| wrong("a count of maps is none".into()))?;
+    if laps.len() != 2 * names.len() || [seen.len(), maps.len()].iter().any(|counts| *counts != names.len()) {
         let (marks, counts) = (laps.len(), seen.len());
-        return Err(wrong(format!("{} operations, {marks} marks and {counts} counts", names.len())));
+        let maps = maps.len();
+        return Err(wrong(format!("{} operations, {marks} marks, {counts} counts, {maps} of maps", names.len())));
+    }
+    if Some(&maps) != mapped_by(checked).as_ref() {
+        return Err(Failure::Mismatch("the image with checks maps another number of pages".into()));
     }
     let between: Vec<Lap> = laps.chunks_exact(2).map(|pair| pair[1].since(pair[0])).collect();
     let marks = |values| {
@@ -76,11 +82,18 @@ pub(super) fn operations(lines: &[String], laps: &str, checked: &[String]) -> Re
         nothing.map(|at| between[at].text).ok_or_else(|| wrong("what the marks cost was not measured".into()))
     };
     let marks = [marks(Values::None)?, marks(Values::InAndOut)?];
-    let operations = names.iter().zip(&between).zip(&seen).filter(|((name, _), _)| name.name != NOTHING);
-    operations.map(|((name, lap), seen)| operation(name.name, lap, marks[name.values as usize], *seen)).collect()
+    let all = names.iter().zip(&between).zip(seen.iter().zip(&maps));
+    all.filter(|((name, _), _)| name.name != NOTHING)
+        .map(|((name, lap), (seen, maps))| operation(name.name, lap, marks[name.values as usize], *maps, *seen))
+        .collect()
 }
 
-fn operation(name: &str, lap: &Lap, marks: u64, seen: Seen) -> Result<Operation, Failure> {
+/// Maps of each operation, as an image says.
+fn mapped_by(lines: &[String]) -> Option<Vec<u64>> {
+    lines.iter().filter_map(|line| line.strip_prefix(MAPS)).map(|count| count.parse().ok()).collect()
+}
+
+fn operation(name: &str, lap: &Lap, marks: u64, maps: u64, seen: Seen) -> Result<Operation, Failure> {
     if lap.invalidating != seen.invalidations() {
         return Err(Failure::Mismatch(format!(
             "{name}: {} instructions invalidate, the checker has seen {}",
@@ -96,6 +109,7 @@ fn operation(name: &str, lap: &Lap, marks: u64, seen: Seen) -> Result<Operation,
         barriers: lap.barriers,
         ipis: lap.ipis,
         invalidating: lap.invalidating,
+        maps,
         seen,
     })
 }
@@ -165,12 +179,15 @@ pub(super) fn mapped(lines: &[String]) -> Result<BTreeMap<String, u64>, Failure>
 mod tests {
     use super::{mapped, operations, tables};
 
-    const CHECKED: [&str; 6] = [
+    const CHECKED: [&str; 9] = [
         "tabula: measure: nothing",
+        "tabula: maps: 0",
         "tabula: counted: writes=0 publishes=0 local-pages=0 local=0 pages=0 everywhere=0 guests=0",
         "tabula: measure with a value: nothing",
+        "tabula: maps: 0",
         "tabula: counted: writes=0 publishes=0 local-pages=0 local=0 pages=0 everywhere=0 guests=0",
         "tabula: measure with a value: a page",
+        "tabula: maps: 1",
         "tabula: counted: writes=2 publishes=1 local-pages=1 local=0 pages=0 everywhere=0 guests=0",
     ];
 
