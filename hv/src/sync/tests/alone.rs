@@ -35,11 +35,13 @@ struct Scribe {
     went_on: Cell<u64>,
     interrupt: fn(&Scribe),
     depth: Cell<u32>,
+    /// Since it was last asked, or asked itself.
     waits: Cell<u64>,
 }
 
-/// Far more than any wait that ends.
-const WAITS_MAX: u64 = 3_000_000;
+/// Waits in a row in which nobody asks this CPU for anything. They take minutes: a busy host may keep every other thread
+/// from running for long, and each wait lets others run.
+const WAITS_MAX: u64 = 400_000_000;
 
 impl Scribe {
     fn new(number: usize, interrupt: fn(&Scribe)) -> Self {
@@ -50,6 +52,7 @@ impl Scribe {
     /// Counts, and is interrupted; an interrupt is not interrupted.
     fn note(&self, counter: &Cell<u64>) {
         counter.set(counter.get() + 1);
+        self.waits.set(0);
         if self.depth.replace(1) == 0 {
             (self.interrupt)(self);
             self.depth.set(0);
