@@ -14,9 +14,6 @@ mod page;
 mod timer;
 mod tree;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 
 use page::Page;

@@ -15,6 +15,7 @@ mod load;
 pub mod map;
 pub mod model;
 pub mod plan;
+mod quoted;
 pub mod render;
 pub mod schema;
 

@@ -2,6 +2,8 @@
 //!
 //! Never looks inside a crate: suites use public items only.
 
+pub mod random;
+
 use std::path::{Path, PathBuf};
 
 use codegen::diagnostic::Colour;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use codegen::diagnostic::Colour;
 use codegen::plan::Flavour;
+use tests::random::Random;
 
 /// Values at the edges of fields, pages, blocks, architectures and words.
 const EXTREMES: [&str; 24] = [
@@ -37,8 +38,6 @@ const EXTREMES: [&str; 24] = [
 ];
 /// Boards with several numbers replaced, for each accepted one.
 const COMBINATIONS: usize = 400;
-/// Seed of every run; a failure repeats.
-const SEED: u64 = 0x2545_f491_4f6c_dd1d;
 
 /// Where numbers, sizes and `"auto"` stand as values.
 fn values(text: &str) -> Vec<Range<usize>> {
@@ -77,16 +76,9 @@ fn try_board(path: &Path, text: &str) {
     drop((found.text(Colour::Never), found.json()));
 }
 
-fn random(state: &mut u64, end: usize) -> usize {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    usize::try_from(*state >> 33).unwrap_or(0) % end
-}
-
 #[test]
 fn no_extreme_number_panics() {
-    let mut state = SEED;
+    let mut random = Random::seeded();
     for path in tests::fixtures("accept", "toml") {
         let text = std::fs::read_to_string(&path).expect("it was listed");
         let values = values(&text);
@@ -99,12 +91,12 @@ fn no_extreme_number_panics() {
             }
         }
         for _ in 0..COMBINATIONS {
-            let mut picked: Vec<usize> = (0..3).map(|_| random(&mut state, values.len())).collect();
+            let mut picked: Vec<usize> = (0..3).map(|_| random.below(values.len())).collect();
             picked.sort_unstable();
             picked.dedup();
             let mut text = text.clone();
             for value in picked.into_iter().rev() {
-                text.replace_range(values[value].clone(), EXTREMES[random(&mut state, EXTREMES.len())]);
+                text.replace_range(values[value].clone(), EXTREMES[random.below(EXTREMES.len())]);
             }
             try_board(&path, &text);
         }

@@ -10,8 +10,6 @@ use codegen::plan::{Flavour, Plan};
 
 const CPUS: u64 = 1024;
 const BANKS: u64 = 64;
-/// Ten times what it may take on a machine with nothing else to do.
-const MOST: Duration = Duration::from_millis(500);
 
 fn board(cpus: u64, banks: u64) -> String {
     let arm = std::fs::read_to_string("accept/arm.toml").expect("it is there");
@@ -55,7 +53,6 @@ fn a_thousand_processors_and_64_tebibytes_plan_at_once() {
     let a_cpu = (pages(&large) - pages(&one)) / (CPUS - 1);
     let a_bank = (pages(&large) - pages(&narrow)) / (BANKS - 1);
     println!("{time:?}; {} pages in all, {a_cpu} a processor, {a_bank} a bank", pages(&large));
-    assert!(time < MOST, "{time:?}");
     // Root, three tables, a stack of four pages, scratch pages; nothing of the image grows with RAM.
     assert!(a_cpu <= 16 && a_bank == 0, "{a_cpu} {a_bank}");
 }

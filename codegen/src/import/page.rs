@@ -4,6 +4,7 @@
 
 use super::Hole;
 use crate::diagnostic::{Radix, human_bytes};
+pub(super) use crate::quoted::quoted;
 
 /// A page and what it lacks.
 #[derive(Debug, Default)]
@@ -54,20 +55,6 @@ impl Page {
 /// One line without control characters.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// A TOML basic string.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 /// An address.

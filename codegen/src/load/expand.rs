@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Document;
 use crate::diagnostic::{Sources, Span};
+use crate::quoted::quoted;
 
 /// The document without its `base` key.
 pub(super) fn text(document: &Document<'_>) -> String {
@@ -102,18 +103,4 @@ impl Writer<'_> {
 fn quoted_key(key: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !key.is_empty() && key.bytes().all(bare) { key.to_owned() } else { quoted(key) }
-}
-
-/// A TOML basic string.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

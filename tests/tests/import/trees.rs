@@ -2,8 +2,10 @@
 //!
 //! Never a copy of a real board's tree.
 
-use super::mutate::Random;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+use tests::random::Random;
+
+use super::mutate::word;
 
 /// A node being made.
 #[derive(Clone, Debug)]
@@ -99,13 +101,13 @@ fn damage_value(value: &mut Vec<u8>, random: &mut Random) {
     let words = value.len() / 4;
     match random.below(5) {
         0 => value.truncate(random.below(value.len() + 1)),
-        1 => value.extend(random.word().to_be_bytes()),
+        1 => value.extend(word(random).to_be_bytes()),
         2 => value.extend(value.clone()),
         _ if words > 0 => {
             let at = random.below(words) * 4;
-            value[at..at + 4].copy_from_slice(&random.word().to_be_bytes());
+            value[at..at + 4].copy_from_slice(&word(random).to_be_bytes());
         }
-        _ => *value = random.word().to_be_bytes().into(),
+        _ => *value = word(random).to_be_bytes().into(),
     }
 }
 

@@ -1,9 +1,13 @@
 //! Trees with the peculiarities that real ones have, and trees that mean harm.
 
+#[path = "import/mutate.rs"]
 mod mutate;
+#[path = "import/trees.rs"]
 mod trees;
 
-use super::{Answers, Conduit, Guest, IrqClass, Method, Source, consoles, import};
+use std::path::Path;
+
+use codegen::import::{Answers, Conduit, Guest, IrqClass, Method, Source, consoles, import};
 use trees::{Node, blob, machine};
 
 fn source() -> Source {
@@ -24,15 +28,17 @@ fn a_whole_tree_leaves_nothing_open_and_checks() {
     let imported = import(&blob(machine()), &source(), &Answers::default()).expect("it is a tree");
     assert_eq!(imported.holes, []);
     assert!(imported.class.is_bootable());
-    let read = |_: &std::path::Path| Ok(imported.text.clone().into_bytes());
-    let (board, warnings) = crate::load_with("board.toml".as_ref(), &read).expect("it checks");
+    let read = |_: &Path| Ok(imported.text.clone().into_bytes());
+    let (board, warnings) = codegen::load_with("board.toml".as_ref(), &read).expect("it checks");
     assert!(warnings.is_empty());
-    assert!(crate::plan(&board, crate::plan::Flavour::Release).is_ok());
+    assert!(codegen::plan(&board, codegen::plan::Flavour::Release).is_ok());
 }
 
 #[test]
 fn the_file_reads_as_a_person_would_have_written_it() {
-    insta::assert_snapshot!(text(machine()));
+    if let Err(text) = tests::expect(Path::new("tests/import/board.toml"), &text(machine())) {
+        panic!("{text}");
+    }
 }
 
 #[test]
