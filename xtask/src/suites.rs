@@ -21,6 +21,7 @@ mod moves;
 mod pages;
 mod policies;
 mod self_tests;
+mod tally;
 mod together;
 mod toolchains;
 mod variants;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use crate::build::Builder;
 use crate::failure::Failure;
+pub use tally::Tally;
 
 /// Longest run of a machine. A good one takes seconds; this one only ends what hangs, also where the machine is busy.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -113,17 +115,6 @@ pub const ALL: &[Suite] = &[
     Suite { name: "self-tests", shows: "the hypervisor's tests of itself, in its emulator", run: self_tests::run },
 ];
 
-/// How all suites went.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// Tests that passed.
-    pub passed: usize,
-    /// Tests that failed.
-    pub failed: usize,
-    /// Suites and how long each took.
-    pub times: Vec<(&'static str, Duration)>,
-}
-
 /// Runs the suites whose name holds `filter`; behind a slash in it, the part of a suite that has parts.
 pub fn run(builder: Builder<'_>, length: Length, filter: Option<&str>) -> Tally {
     let mut tally = Tally::default();
@@ -139,9 +130,7 @@ pub fn run(builder: Builder<'_>, length: Length, filter: Option<&str>) -> Tally 
         if bench.results.is_empty() {
             bench.test(suite.name, Err("the suite ran no test".into()));
         }
-        tally.failed += bench.results.iter().filter(|(_, result)| result.is_err()).count();
-        tally.passed += bench.results.iter().filter(|(_, result)| result.is_ok()).count();
-        tally.times.push((suite.name, began.elapsed()));
+        tally.add(suite.name, bench.results, began.elapsed());
     }
     tally
 }

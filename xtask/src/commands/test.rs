@@ -1,4 +1,4 @@
-//! `test`: every suite, minutes per suite, and a last line that counts.
+//! `test`: every suite, then what failed once more, minutes per suite, and a last line that counts.
 
 use crate::cli::Test;
 use crate::commands::Context;
@@ -15,12 +15,8 @@ pub(crate) fn execute(context: &Context, arguments: &Test) -> Result<(), Failure
     }
     let length = if arguments.long { Length::Long } else { Length::Short };
     let tally = suites::run(context.builder(Guest::Payload), length, arguments.filter.as_deref());
-    println!();
-    for (name, time) in &tally.times {
-        println!("{name:<14} {:>5.1} minutes", time.as_secs_f64() / 60.0);
-    }
-    println!("{} passed, {} failed", tally.passed, tally.failed);
-    match (tally.failed, tally.passed) {
+    print!("\n{}", tally.text());
+    match (tally.failures.len(), tally.passed) {
         (0, 1..) => Ok(()),
         (0, 0) => Err(Failure::Usage("no suite has that name; `cargo xtask test --list` shows them".into())),
         (failed, _) => Err(Failure::Run(format!("{failed} tests failed"))),

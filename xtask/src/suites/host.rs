@@ -1,5 +1,7 @@
 //! Suites that run on the host alone.
 
+mod libtest;
+
 use std::process::Command;
 
 use super::{Bench, Length};
@@ -9,9 +11,13 @@ use crate::failure::Failure;
 use crate::planned::Planned;
 use crate::toolchain::sysroot;
 use crate::{generate, process, tidy as rules};
+use libtest::Report;
 
 /// Seconds of the mutation loops.
 const MUTATION_SECONDS: [(Length, &str); 2] = [(Length::Short, "60"), (Length::Long, "600")];
+
+/// Names of tests that did not report.
+const UNHEARD_SHOWN: usize = 16;
 
 pub(super) fn tidy(bench: &mut Bench<'_>) {
     let report = rules::check(bench.builder.project.root());
@@ -68,20 +74,33 @@ pub(super) fn cargo_test(bench: &mut Bench<'_>) {
         Ok(output) => output,
         Err(failure) => return bench.job("cargo test", Err(failure)),
     };
-    let text = String::from_utf8_lossy(&output.stdout);
-    for line in text.lines() {
-        if let Some((name, verdict)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) {
-            let result = match verdict {
-                "ok" => Ok(()),
-                other => Err(other.to_owned()),
-            };
-            bench.test(name, result);
-        }
-    }
-    if !output.status.success() {
+    let report = Report::new(&String::from_utf8_lossy(&output.stdout));
+    let heard: Vec<String> = report.tests.iter().map(|(name, _)| name.clone()).collect();
+    report.tests.into_iter().for_each(|(name, result)| bench.test(name, result));
+    if !output.status.success() || report.missing > 0 {
         let errors = String::from_utf8_lossy(&output.stderr);
-        bench.test("cargo test", Err(format!("{}\n{text}\n{errors}", output.status)));
+        let mut why = format!("{}\n{errors}", output.status);
+        if report.missing > 0 {
+            let names = unheard(bench, &errors, &heard).join(", ");
+            why.push_str(&format!("\n{} tests never reported, the first of them: {names}", report.missing));
+        }
+        bench.test("cargo test", Err(why));
     }
+}
+
+/// Tests of failed binaries that did not report: those that ran when a binary died are among the first.
+fn unheard(bench: &Bench<'_>, errors: &str, heard: &[String]) -> Vec<String> {
+    let mut names = Vec::new();
+    for arguments in libtest::reruns(errors) {
+        let mut command = cargo(bench);
+        command.arg("test").args(arguments).args(["--", "--list"]);
+        let listing = process::answer(&mut command).unwrap_or_default();
+        names.extend(
+            libtest::listed(&listing).filter(|name| !heard.iter().any(|known| known == name)).map(str::to_owned),
+        );
+    }
+    names.truncate(UNHEARD_SHOWN);
+    names
 }
 
 fn cargo(bench: &Bench<'_>) -> Command {
