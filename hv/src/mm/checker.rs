@@ -273,9 +273,11 @@ fn same_entry(a: Place, b: Place) -> bool {
     a.table == b.table && a.index == b.index
 }
 
-/// Whether a CPU may use both entries for one address.
+/// Whether a CPU may use both entries for one address: `a` was emptied, `b` is written.
 fn overlap(a: Place, b: Place) -> bool {
     let walked_together = a.seen == b.seen || a.seen == SeenBy::All || b.seen == SeenBy::All;
+    // What CPUs share behind links of their own, each remembers through its link alone: the emptied link stands for it.
+    let behind_own_link = a.seen == SeenBy::All && b.seen != SeenBy::All && b.level < a.level;
     let (one, other) = match (a.input, b.input) {
         (Input::Host(one), Input::Host(other)) => (one.get(), other.get()),
         (Input::Guest { vmid, at: one }, Input::Guest { vmid: others, at: other }) if vmid == others => {
@@ -283,7 +285,10 @@ fn overlap(a: Place, b: Place) -> bool {
         }
         (Input::Host(_) | Input::Guest { .. }, _) => return false,
     };
-    walked_together && one - other.min(one) < b.level.entry_bytes() && other - one.min(other) < a.level.entry_bytes()
+    walked_together
+        && !behind_own_link
+        && one - other.min(one) < b.level.entry_bytes()
+        && other - one.min(other) < a.level.entry_bytes()
 }
 
 /// Whether the leaves of `table` are those that `block` stands for.

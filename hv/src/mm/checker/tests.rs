@@ -157,6 +157,31 @@ fn an_invalidation_counts_where_it_reaches() {
     assert_eq!(reuse(Level::L3, SeenBy::All, &[(Scope::HostPage(VirtAddr::new(4096)), SeenBy::All)]), None);
 }
 
+/// A CPU leaves an area that all CPUs share, and takes another one's link while the area it left is taken apart.
+fn leave(flush: Option<Scope>) -> Option<Wrong> {
+    let bench = Bench::<paging::El2>::new(Regime::Host, Level::L0, SeenBy::Cpu(CpuIndex::BOOT));
+    let (area, other) = (paging::El2::table(Frame::new(0x101)), paging::El2::table(Frame::new(0x102)));
+    let page = paging::El2::leaf(Level::L3, Frame::new(0x200), host(Memory::Normal));
+    let input = bench.place(3).input;
+    let place = Place { table: Frame::new(0x101), index: Index::new(0), level: Level::L3, input, seen: SeenBy::All };
+    let said = |entry| Said::of::<paging::El2>(Level::L3, entry);
+    bench.write(3, NOTHING, area);
+    bench.tell(Event::Write { place, old: said(NOTHING), new: said(page) });
+    bench.write(3, area, NOTHING);
+    if let Some(scope) = flush {
+        bench.tell(Event::Flush { scope, on: SeenBy::Cpu(CpuIndex::BOOT) });
+    }
+    bench.tell(Event::Write { place, old: said(page), new: said(NOTHING) });
+    bench.write(3, NOTHING, other);
+    bench.wrong()
+}
+
+#[test]
+fn what_is_behind_a_link_is_forgotten_with_it() {
+    assert_eq!(leave(Some(Scope::Host)), None);
+    assert_eq!(leave(None), Some(Wrong::ReusedBeforeFlush));
+}
+
 /// A guest's page is given back after these invalidations.
 fn give_back(scopes: &[Scope]) -> Option<Wrong> {
     let bench = Bench::<Stage2>::new(Regime::Guest { vmid: GUEST }, Level::L3, SeenBy::All);
