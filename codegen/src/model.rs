@@ -284,10 +284,21 @@ pub struct Domain {
     pub command_line: String,
     /// Guest console.
     pub console: Sourced<GuestConsole>,
+    /// What becomes of it when it reboots.
+    pub on_reboot: Sourced<OnReboot>,
     /// Names of `[[device]]` it owns, resolved to indices into [`Board::devices`].
     pub devices: Vec<usize>,
     /// The `name` key.
     pub from: Origin,
+}
+
+/// `domain.on-reboot`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnReboot {
+    /// It starts anew.
+    Restart,
+    /// It stays off.
+    Off,
 }
 
 /// `domain.kernel`.

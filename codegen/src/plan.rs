@@ -7,6 +7,7 @@ mod domain_area;
 mod domains;
 mod guest;
 mod image;
+mod images;
 mod interrupts;
 mod interval;
 mod mappings;
@@ -122,12 +123,13 @@ fn decide(board: &Board, flavour: Flavour) -> Result<Plan, Vec<Refusal>> {
     let inputs = Inputs { board, flavour, map: &map, memory: &memory, trampoline };
     let draft = image::place(&inputs, &mut physical, &mut refusals);
     let places = domains::place_auto(board, given, &mut physical, &mut refusals);
+    let stores = images::place(board, &mut physical, &mut refusals);
     let guests = domains::guests(board, &mut refusals);
     physical.check_pools(&board.heap, &mut refusals);
     match draft {
         Some(draft) if refusals.is_empty() => {
             let virtual_map = (map, memory);
-            let planned = domains::assemble(board, &places, &limits, guests);
+            let planned = domains::assemble(board, &places, &stores, &limits, guests);
             Ok(assemble(board, flavour, trampoline, virtual_map, draft, planned, physical))
         }
         _ => Err(refusals),

@@ -58,7 +58,7 @@ pub enum DomainError {
 pub enum End {
     /// It switched itself off.
     PoweredOff,
-    /// It asked to be restarted, which no board file provides for.
+    /// It asked to be restarted.
     Reset,
     /// It said that it cannot go on.
     Crashed,
@@ -93,6 +93,14 @@ pub fn build(_cache: &Ready) -> Result<Domains, DomainError> {
         }
     }
     Ok(Domains(()))
+}
+
+/// Makes a domain of the plan once more, after its end.
+///
+/// # Errors
+/// There is none.
+fn make_again(domain: &'static Domain) -> Result<(), DomainError> {
+    make(domain, &manifest::read().map_err(DomainError::Manifest)?)
 }
 
 fn make(domain: &'static Domain, manifest: &Manifest) -> Result<(), DomainError> {

@@ -164,15 +164,16 @@ impl<const SEATS: usize, const CPUS: usize> Scheduler<SEATS, CPUS> {
         }
     }
 
-    /// The vCPU that a CPU runs leaves it; one that was switched off meanwhile stays off.
+    /// The vCPU that a CPU runs leaves it; one that was switched off meanwhile stays off, or is somebody else's again.
     pub fn rest(&mut self, cpu: CpuIndex, rest: Rest) {
         let Some(seat) = self.runs[cpu.get()].take() else { return };
         let entry = &mut self.seats[seat.get()];
         match (entry.state, rest, entry.woken) {
-            (State::Off, ..) => {}
-            (_, Rest::Off, _) => entry.state = State::Off,
-            (_, Rest::Until(until), Woken::No) => entry.state = State::Waiting { until },
-            (_, Rest::Yield, _) | (_, Rest::Until(_), Woken::Yes) => {
+            (State::Running(runs), ..) if runs != cpu => {}
+            (State::Off | State::Ready { .. } | State::Waiting { .. }, ..) => {}
+            (State::Running(_), Rest::Off, _) => entry.state = State::Off,
+            (State::Running(_), Rest::Until(until), Woken::No) => entry.state = State::Waiting { until },
+            (State::Running(_), Rest::Yield, _) | (State::Running(_), Rest::Until(_), Woken::Yes) => {
                 entry.state = State::Ready { turn: self.turns };
                 self.turns += 1;
             }

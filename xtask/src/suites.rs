@@ -20,6 +20,7 @@ mod linux;
 mod moves;
 mod pages;
 mod policies;
+mod reboots;
 mod self_tests;
 mod tally;
 mod together;
@@ -109,6 +110,7 @@ pub const ALL: &[Suite] = &[
     Suite { name: "faults", shows: "a fault of its own is reported with the board file's line", run: faults::run },
     Suite { name: "hostile", shows: "what a guest sends ends in an error to it or its own stop", run: hostile::run },
     Suite { name: "exchange", shows: "pages and events go where they were granted", run: exchange::run },
+    Suite { name: "reboots", shows: "domains end and begin again, and lose no frame", run: reboots::run },
     Suite { name: "linux", shows: "Debian kernels as domains, to their markers", run: linux::run },
     Suite { name: "audits", shows: "what each CPU of the running machine can reach", run: audits::run },
     Suite { name: "moves", shows: "an image loaded elsewhere moves or says why not", run: moves::run },

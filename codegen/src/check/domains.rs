@@ -6,8 +6,8 @@ use super::claims::{Claims, Use};
 use super::{Checker, guest, images, placement};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Radix, human_bytes};
-use crate::model::{self, Arch, Dma, GuestConsole, Irq, Memory, Mmio, Placement, Sourced};
-use crate::schema::{Device, DmaWord, Domain, DomainConsole, Emulator, File, Written};
+use crate::model::{self, Arch, Dma, GuestConsole, Irq, Memory, Mmio, OnReboot, Placement, Sourced};
+use crate::schema::{Device, DmaWord, Domain, DomainConsole, DomainReboot, Emulator, File, Written};
 
 /// Most virtual CPUs of a domain.
 const VCPUS_MOST: u32 = 512;
@@ -116,6 +116,13 @@ fn domain(
         };
         Sourced { value, from: checker.origin(console.span) }
     });
+    let on_reboot = table.on_reboot.as_ref().map(|reboot| {
+        let value = match reboot.value {
+            DomainReboot::Restart => OnReboot::Restart,
+            DomainReboot::Off => OnReboot::Off,
+        };
+        Sourced { value, from: checker.origin(reboot.span) }
+    });
     Some(model::Domain {
         name: name.clone(),
         vcpus: checker.sourced(&table.vcpus),
@@ -128,6 +135,7 @@ fn domain(
         initrd,
         command_line: table.command_line.as_ref().map_or_else(String::new, |line| line.value.clone()),
         console: console.unwrap_or(Sourced { value: GuestConsole::None, from: model::Origin::Default }),
+        on_reboot: on_reboot.unwrap_or(Sourced { value: OnReboot::Off, from: model::Origin::Default }),
         devices: owned,
         from: checker.origin(table.name.span),
     })

@@ -1,11 +1,13 @@
 //! Domains: how many bits their stage 2 translates and how many tables it may take, where their memory and files lie.
 //!
+//! An image is packed where its guest runs it, or in the store of a guest that may start anew.
 //! Never places two domains' memory in one range, nor any of it where the hypervisor is.
 
 use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES, PhysAddr, Stage2};
 
 use super::domain_area::{POOL_CHUNKS, POOL_FRAMES};
 use super::guest::{self, GuestMap};
+use super::images;
 use super::interval::Owner;
 use super::parts::{Blob, BlobKind, Hole, PlannedDomain};
 use super::physical::{Physical, span};
@@ -180,23 +182,26 @@ fn hole(domain: &Domain, physical: &Physical<'_>) -> Option<PhysAddr> {
 pub(super) fn assemble(
     board: &Board,
     places: &[PhysAddr],
+    stores: &[Option<PhysAddr>],
     limits: &[u64],
     guests: Vec<GuestMap>,
 ) -> (Vec<PlannedDomain>, Vec<Blob>) {
     let mut blobs = Vec::new();
     let mut domains = Vec::new();
-    let rows = board.domains.iter().zip(places).zip(limits).zip(guests);
-    for (number, (((domain, base), limit), map)) in rows.enumerate() {
+    let rows = board.domains.iter().zip(places).zip(stores).zip(limits).zip(guests);
+    for (number, ((((domain, base), store), limit), map)) in rows.enumerate() {
+        let mut stored = *store;
         let mut blob = |suffix: &str, offset: u64, max_bytes, kind, from| {
             blobs.push(Blob {
                 name: format!("{}.{suffix}", domain.name),
-                base: PhysAddr::new(base.get() + offset),
+                base: stored.unwrap_or_else(|| PhysAddr::new(base.get() + offset)),
                 ipa: Ipa::new(domain.ipa.get() + offset),
                 max_bytes,
                 domain: number,
                 kind,
                 from,
             });
+            stored = stored.map(|at| PhysAddr::new(at.get() + images::room(max_bytes)));
             blobs.len() - 1
         };
         let tree_offset = domain.memory_bytes - DEVICE_TREE_BYTES;
@@ -219,6 +224,7 @@ pub(super) fn assemble(
             initrd,
             device_tree,
             console: domain.console.value,
+            on_reboot: domain.on_reboot.value,
             map,
             from: domain.from,
         });

@@ -5,7 +5,7 @@
 use paging::{Frame, FrameRange, HostAttributes, Index, Ipa, Level, PhysAddr, VirtAddr};
 
 use super::guest::GuestMap;
-use crate::model::{GuestConsole, Origin};
+use crate::model::{GuestConsole, OnReboot, Origin};
 
 /// Which image of a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -359,6 +359,8 @@ pub struct PlannedDomain {
     pub device_tree: usize,
     /// Guest console.
     pub console: GuestConsole,
+    /// What becomes of it when it reboots.
+    pub on_reboot: OnReboot,
     /// What it sees besides its memory.
     pub map: GuestMap,
     /// The `name` key.

@@ -7,7 +7,9 @@ use quote::{format_ident, quote};
 
 use super::rust::{count, frame, guest_physical, hex, origin, physical, virtual_address};
 use super::{beliefs, guest, interrupts, memory};
-use crate::model::{Conduit, ConsolePlace, EnableMethod, GuestConsole, PowerOff, UartFlag, UartRegister, Width};
+use crate::model::{
+    Conduit, ConsolePlace, EnableMethod, GuestConsole, OnReboot, PowerOff, UartFlag, UartRegister, Width,
+};
 use crate::plan::{Access, Plan, Window};
 
 /// The whole file.
@@ -337,11 +339,15 @@ fn domains(plan: &Plan) -> TokenStream {
             }
             None => quote!(None),
         };
+        let on_reboot = match domain.on_reboot {
+            OnReboot::Restart => quote!(types::OnReboot::Restart),
+            OnReboot::Off => quote!(types::OnReboot::Off),
+        };
         let (map, from) = (guest::tokens(&domain.map), origin(domain.from));
         quote!(types::Domain {
             name: #name, vmid: #vmid, vcpus: #vcpus, ipa: #ipa, memory: #memory, memory_bytes: #bytes,
             ipa_bits: #ipa_bits, tables_limit_frames: #limit, kernel: #kernel, initrd: #initrd,
-            device_tree: #tree, console: #console, map: #map, from: #from,
+            device_tree: #tree, console: #console, on_reboot: #on_reboot, map: #map, from: #from,
         })
     });
     let blobs =

@@ -49,6 +49,11 @@ pub struct Domain {
     ///
     /// unit: word; default: "none"
     pub console: Option<Written<DomainConsole>>,
+    /// What becomes of the guest when it reboots. Starting it anew takes room for a second copy of its images, apart from
+    /// its memory; otherwise they are packed where it runs them.
+    ///
+    /// unit: word; default: "off"
+    pub on_reboot: Option<Written<DomainReboot>>,
     /// Devices passed through, by `device.name`.
     ///
     /// unit: list of names; default: []
@@ -86,6 +91,16 @@ pub enum DomainConsole {
     Board,
     /// Nowhere.
     None,
+}
+
+/// Words of `domain.on-reboot`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DomainReboot {
+    /// It is destroyed, and made again from its images.
+    Restart,
+    /// It stays off.
+    Off,
 }
 
 /// `[emulator]`

@@ -714,6 +714,7 @@ pub static DOMAINS: [types::Domain; 2] = [
         initrd: Some(1),
         device_tree: 2,
         console: types::GuestConsole::Hypercall,
+        on_reboot: types::OnReboot::Off,
         map: types::GuestMap {
             gic: types::GuestGic::V3 {
                 gicd: types::GuestRange {
@@ -753,6 +754,7 @@ pub static DOMAINS: [types::Domain; 2] = [
         initrd: Some(4),
         device_tree: 5,
         console: types::GuestConsole::Pl011,
+        on_reboot: types::OnReboot::Off,
         map: types::GuestMap {
             gic: types::GuestGic::V3 {
                 gicd: types::GuestRange {

@@ -694,6 +694,7 @@ pub static DOMAINS: [types::Domain; 1] = [
         initrd: None,
         device_tree: 1,
         console: types::GuestConsole::Hypercall,
+        on_reboot: types::OnReboot::Off,
         map: types::GuestMap {
             gic: types::GuestGic::V2 {
                 gicd: types::GuestRange {

@@ -308,6 +308,8 @@ pub struct Domain {
     pub device_tree: usize,
     /// Where it prints.
     pub console: GuestConsole,
+    /// What becomes of it when it reboots.
+    pub on_reboot: OnReboot,
     /// What it sees besides its memory.
     pub map: GuestMap,
     /// The `name` key.
@@ -323,6 +325,15 @@ pub struct Hole {
     pub domain: Option<&'static str>,
     /// The `dma` key.
     pub from: Origin,
+}
+
+/// `domain.on-reboot`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnReboot {
+    /// It is made again from its images, which lie apart from its memory.
+    Restart,
+    /// It stays off.
+    Off,
 }
 
 /// `domain.console`.

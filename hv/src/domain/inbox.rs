@@ -43,6 +43,12 @@ fn inbox(domain: &Domain, vcpu: u32) -> &'static Inbox {
     &PRIVATE[index(domain)][vcpu as usize]
 }
 
+/// Nothing has come for a domain that has not begun.
+pub fn clear(domain: &Domain) {
+    (0..domain.vcpus).for_each(|vcpu| inbox(domain, vcpu).came.store(0, Ordering::Relaxed));
+    SHARED[index(domain)].store(0, Ordering::Relaxed);
+}
+
 /// A private interrupt of a vCPU comes, once; the vCPU is notified.
 pub fn post(domain: &Domain, vcpu: u32, intid: Intid) {
     inbox(domain, vcpu).came.fetch_or(1 << intid.get(), Ordering::Release);

@@ -8,9 +8,9 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering
 use spin::mutex::TicketMutex;
 
 use super::psci::{self, Code};
-use super::{Domains, End, Start, here, loaded, number, output, spaces};
+use super::{Domains, End, Start, here, inbox, loaded, make_again, number, output, spaces};
 use crate::arch::this;
-use crate::board::types::Domain;
+use crate::board::types::{Domain, OnReboot};
 use crate::board::{BLOBS, CPUS, DOMAINS};
 use crate::cpu::CpuIndex;
 use crate::sched::{Affinity, Rest, Scheduler, Seat};
@@ -32,6 +32,16 @@ static ENDS: [TicketMutex<Option<End>>; DOMAINS.len()] = [const { TicketMutex::n
 
 /// Domains that have not been taken apart.
 static ALIVE: AtomicUsize = AtomicUsize::new(DOMAINS.len());
+
+/// Whether there is a domain that may start anew.
+const RESTARTS: bool = {
+    let (mut any, mut at) = (false, 0);
+    while at < DOMAINS.len() {
+        any |= matches!(DOMAINS[at].on_reboot, OnReboot::Restart);
+        at += 1;
+    }
+    any
+};
 
 /// Whether a domain ended otherwise than by switching itself off.
 static FAILED: AtomicBool = AtomicBool::new(false);
@@ -105,6 +115,7 @@ fn start(domain: &'static Domain) {
     loaded::load(spaces::slot(domain)).expect("a domain that was made and not destroyed can be loaded");
     let (at, tree, vcpus) = (BLOBS[domain.kernel].ipa, BLOBS[domain.device_tree].ipa, domain.vcpus);
     say!("domain {}: enters EL1 at {at}, device tree at {tree}, {vcpus} vCPUs", domain.name);
+    inbox::clear(domain);
     this::guest::begin(domain);
     let code = switch_on(domain, 0, entry);
     assert!(code == Code::Success, "no vCPU of a new domain is on");
@@ -114,7 +125,8 @@ fn start(domain: &'static Domain) {
 pub fn switch_on(domain: &'static Domain, vcpu: u32, entry: psci::Entry) -> Code {
     let (seat, root) = (seat(domain, vcpu), spaces::root(domain));
     let started = with(|all| {
-        if !all.is_off(seat) {
+        // All vCPUs of a domain that has ended stay off.
+        if !all.is_off(seat) || ENDS[number(domain)].lock().is_some() {
             return None;
         }
         // Its page is nobody's while it is off, and whoever else would switch it on waits.
@@ -253,9 +265,11 @@ fn end(domain: &'static Domain, how: End) {
         return;
     }
     output::flush(domain);
-    say!("domain {}: {how}", domain.name);
-    if how != End::PoweredOff {
-        FAILED.store(true, Ordering::Relaxed);
+    if comes_back(domain, how) {
+        say!("domain {}: reboots", domain.name);
+    } else {
+        say!("domain {}: {how}", domain.name);
+        FAILED.fetch_or(how != End::PoweredOff, Ordering::Relaxed);
     }
     with(|all| {
         for seat in seats(domain) {
@@ -280,12 +294,38 @@ fn unload_ended() {
     }
 }
 
+/// Whether a domain that ends like this starts anew.
+fn comes_back(domain: &Domain, how: End) -> bool {
+    RESTARTS && how == End::Reset && domain.on_reboot == OnReboot::Restart
+}
+
 fn take_apart(domain: &'static Domain) {
     let Ok(closed) = spaces::slot(domain).close() else { return };
     this::guest::withdraw(domain);
     here::end(domain);
     let spaces::Destroyed { free, lost } = spaces::destroy(domain, closed);
     say!("domain {}: destroyed, {lost} frames lost, {free} free", domain.name);
+    let how = *ENDS[number(domain)].lock();
+    if how.is_some_and(|how| comes_back(domain, how)) { again(domain) } else { gone() }
+}
+
+/// A domain that is gone begins once more.
+fn again(domain: &'static Domain) {
+    match make_again(domain) {
+        Ok(()) => {
+            *ENDS[number(domain)].lock() = None;
+            start(domain);
+        }
+        Err(error) => {
+            say!("{error}");
+            FAILED.store(true, Ordering::Relaxed);
+            gone();
+        }
+    }
+}
+
+/// A domain is gone for good: with the last one the machine is switched off.
+fn gone() {
     if ALIVE.fetch_sub(1, Ordering::AcqRel) > 1 {
         return;
     }

@@ -13,8 +13,10 @@ const INIT: &str = include_str!("init.sh");
 /// Where busybox lies in it.
 const BUSYBOX: &str = "bin/busybox";
 /// What the script calls, each a link to busybox.
-const APPLETS: [&str; 15] =
-    ["cat", "cmp", "cp", "dd", "grep", "head", "mkdir", "mount", "nproc", "poweroff", "rm", "seq", "sh", "tr", "uname"];
+const APPLETS: [&str; 16] = [
+    "cat", "cmp", "cp", "dd", "grep", "head", "mkdir", "mount", "nproc", "poweroff", "reboot", "rm", "seq", "sh", "tr",
+    "uname",
+];
 
 /// File types and permissions. POSIX `sys/stat.h`.
 const FOLDER: u32 = 0o040_755;

@@ -61,6 +61,29 @@ pub(super) fn run(bench: &mut Bench<'_>) {
         let result = boot(bench, case);
         bench.job(format!("two Debian kernels, {}", case.what), result);
     }
+    let result = reboots(bench);
+    bench.job("a Debian kernel that reboots comes to its marker again", result);
+}
+
+/// A kernel that reboots whenever it has come to its marker comes there again.
+fn reboots(bench: &Bench<'_>) -> Result<(), Failure> {
+    let guest = guest("linux0", 1, Console::Hypercall);
+    let text = guest.text().replace("console=hvc0", "console=hvc0 tabula.reboot");
+    let text = text.trim_end().to_owned() + "\non-reboot = \"restart\"\n";
+    let board = variants::with_guests(bench.builder.project, "qemu-arm64", "linux-reboots", &text)?;
+    let builder = Builder { guest: Packed::Described, ..bench.builder };
+    let built = builder.build(&board, Profile::Release)?;
+    let lives = std::cell::Cell::new(0);
+    let again = |line: &str| {
+        lives.set(lives.get() + u32::from(line == "linux0: marker"));
+        lives.get() == 2
+    };
+    let outcome = emulator::run_until(&mut emulator::command(bench.builder.host, &built, &[])?, LIMIT, again)?;
+    let life = ["-cloud-arm64 on 1 cpus", "linux0: load done, 4 rounds", "linux0: marker"];
+    let end = ["tabula: domain linux0: reboots", "tabula: domain linux0: destroyed, 0 frames lost, "];
+    let expected: Vec<_> = life.into_iter().chain(end).chain(life).map(str::to_owned).collect();
+    in_order(&outcome.lines, &expected)
+        .map_err(|failure| Failure::Run(format!("{}\n{}", failure.text(), outcome.lines.join("\n"))))
 }
 
 fn boot(bench: &Bench<'_>, case: &Case) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use paging::{Frame, FrameRange, Ipa, PhysAddr};
 
 use crate::model::{
     Arch, Board, Boot, BootEntry, Conduit, Console, ConsolePlace, Core, Cpus, DirectmapPolicy, Domain, EnableMethod,
-    Extents, GuestConsole, GuestTables, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, Origin, Placement,
+    Extents, GuestConsole, GuestTables, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, OnReboot, Origin, Placement,
     PolicyChoice, Pools, PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner, Retention, Sourced, Timer, Uart,
     UartFlag, UartRegister, Width,
 };
@@ -48,6 +48,7 @@ pub(crate) fn domain(name: &str, bytes: u64) -> Domain {
         initrd: None,
         command_line: "quiet".into(),
         console: line(GuestConsole::Hypercall, 85),
+        on_reboot: line(OnReboot::Off, 86),
         devices: Vec::new(),
         from: Origin::Line(80),
     }

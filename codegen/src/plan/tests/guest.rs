@@ -9,7 +9,9 @@ use paging::{Frame, Ipa, PhysAddr};
 use super::boards::{arm64, domain};
 use super::check;
 use crate::codes;
-use crate::model::{Board, Device, Dma, GicPages, GuestConsole, Initrd, InitrdSource, Irq, Mmio, Origin, Sourced};
+use crate::model::{
+    Board, Device, Dma, GicPages, GuestConsole, Initrd, InitrdSource, Irq, Mmio, OnReboot, Origin, Sourced,
+};
 use crate::plan::{Flavour, GuestGic, GuestMap, GuestRange, Plan, PlannedDomain, plan};
 
 const INITRD_BYTES: u64 = 0x12_3456;
@@ -228,4 +230,25 @@ fn a_guest_whose_addresses_are_used_up_is_told() {
     board.domains[0].memory_bytes = (1 << 32) - 0x0800_0000;
     let refused = plan(&board, Flavour::Release).expect_err("no address is left");
     assert!(refused.json().to_string().contains(codes::E0607.id), "{}", refused.json());
+}
+
+/// Images lie in the guest's memory, each at its offset, or in a store that meets nobody's memory and no other image.
+#[test]
+fn images_of_a_guest_that_may_start_anew_lie_apart() {
+    let mut board = two_guests(gicv2(GicPages::Adjacent));
+    board.domains[0].on_reboot.value = OnReboot::Restart;
+    let plan = plan(&board, Flavour::Release).expect("it plans");
+    let bytes = |blob: &crate::plan::Blob| blob.base.get()..blob.base.get() + blob.max_bytes;
+    let meet = |a: &Range<u64>, b: &Range<u64>| a.start < b.end && b.start < a.end;
+    for (number, blob) in plan.blobs.iter().enumerate() {
+        let domain = &plan.domains[blob.domain];
+        let memory = |domain: &PlannedDomain| domain.memory.first.address().get()..domain.memory.end().address().get();
+        let in_place = memory(domain).start + (blob.ipa.get() - domain.ipa.get());
+        match domain.on_reboot {
+            OnReboot::Off => assert_eq!(blob.base.get(), in_place),
+            OnReboot::Restart => assert!(plan.domains.iter().all(|other| !meet(&memory(other), &bytes(blob)))),
+        }
+        assert!(blob.base.is_frame_aligned());
+        assert!(plan.blobs[..number].iter().all(|other| !meet(&bytes(other), &bytes(blob))), "{}", blob.name);
+    }
 }

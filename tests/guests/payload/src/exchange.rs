@@ -8,15 +8,15 @@ use crate::say;
 use crate::xen::{self, Failed, Page};
 
 /// The domains' numbers.
-const FIRST: u64 = 1;
-const SECOND: u64 = 2;
+pub(crate) const FIRST: u64 = 1;
+pub(crate) const SECOND: u64 = 2;
 /// The first port that a domain is given: 0 is none, 1 the console's.
-const PORT: u64 = 2;
+pub(crate) const PORT: u64 = 2;
 /// The grants: to be read, and to be written.
-const TO_READ: u64 = 8;
-const TO_WRITE: u64 = 9;
+pub(crate) const TO_READ: u64 = 8;
+pub(crate) const TO_WRITE: u64 = 9;
 /// Where the grant is mapped: in the gigabyte of the guest's memory, behind it.
-const WINDOW: u64 = 0x7000_0000;
+pub(crate) const WINDOW: u64 = 0x7000_0000;
 
 static SHARED: Page = Page::ZERO;
 static GRANTS: Page = Page::ZERO;
@@ -48,7 +48,7 @@ pub(crate) fn alone() -> Result<(), Failed> {
 }
 
 /// Grants both pages, and a port to bind to.
-fn set_out(taking: u64) -> Result<u64, Failed> {
+pub(crate) fn set_out(taking: u64) -> Result<u64, Failed> {
     xen::place_shared_info(&SHARED)?;
     xen::place_grant_table(&GRANTS)?;
     (0..512).for_each(|at| OFFERED.set(at, word(at)));
@@ -59,9 +59,15 @@ fn set_out(taking: u64) -> Result<u64, Failed> {
     Ok(port)
 }
 
+/// Waits for the event of a port; the first word of what came back.
+pub(crate) fn answer(port: u64) -> Result<u64, Failed> {
+    patiently(|| Ok(SHARED.take_event(port).then_some(())))?;
+    Ok(RETURNED.word(0))
+}
+
 /// Waits for what comes back: each word of it, inverted.
 fn collect(port: u64) -> Result<(), Failed> {
-    patiently(|| Ok(SHARED.take_event(port).then_some(())))?;
+    answer(port)?;
     let right = (0..512).filter(|at| RETURNED.word(*at) == !word(*at)).count();
     say(format_args!("an event came, with {right} of 512 words"));
     let used = [TO_READ, TO_WRITE].map(|entry| GRANTS.word(entry as usize) & 0b1_1000);
@@ -89,7 +95,7 @@ fn take_from(offering: u64) -> Result<(), Failed> {
 }
 
 /// Asks again until there is an answer, for ten seconds.
-fn patiently<T>(mut ask: impl FnMut() -> Result<Option<T>, Failed>) -> Result<T, Failed> {
+pub(crate) fn patiently<T>(mut ask: impl FnMut() -> Result<Option<T>, Failed>) -> Result<T, Failed> {
     let until = ticks() + 10 * ticks_hz();
     loop {
         if let Some(answer) = ask()? {

@@ -10,6 +10,7 @@ use core::fmt;
 
 /// PSCI functions. Arm DEN 0022, by name.
 const SYSTEM_OFF: u64 = 0x8400_0008;
+const SYSTEM_RESET: u64 = 0x8400_0009;
 const CPU_OFF: u64 = 0x8400_0002;
 const CPU_ON: u64 = 0xc400_0003;
 const AFFINITY_INFO: u64 = 0xc400_0004;
@@ -160,6 +161,13 @@ pub(crate) fn is_off(number: u64) -> bool {
 pub(crate) fn cpu_off() -> ! {
     loop {
         psci(CPU_OFF, [0; 3]);
+    }
+}
+
+/// Reboots the domain.
+pub(crate) fn reset() -> ! {
+    loop {
+        psci(SYSTEM_RESET, [0; 3]);
     }
 }
 

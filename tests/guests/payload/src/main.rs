@@ -11,6 +11,7 @@ mod calls;
 mod exchange;
 mod machine;
 mod mmu;
+mod reboots;
 mod smp;
 mod tree;
 mod xen;
@@ -49,6 +50,10 @@ fn role(command_line: &[u8]) {
         b"role=take" => exchange::take(),
         b"role=calls" => calls::run(),
         b"role=alone" => exchange::alone(),
+        b"role=reboot" => reboots::reboot(),
+        b"role=count" => reboots::count(),
+        b"role=crash" => reboots::crash(),
+        b"role=outlive" => reboots::outlive(),
         _ => Ok(()),
     };
     if let Err(failed) = done {

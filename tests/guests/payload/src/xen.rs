@@ -15,7 +15,9 @@ const MAP_GRANT_REF: u64 = 0;
 const UNMAP_GRANT_REF: u64 = 1;
 const COPY: u64 = 5;
 const YIELD: u64 = 0;
+const SHUTDOWN: u64 = 2;
 const BIND_INTERDOMAIN: u64 = 0;
+const CLOSE: u64 = 3;
 const SEND: u64 = 4;
 const ALLOC_UNBOUND: u64 = 6;
 /// `DOMID_SELF`.
@@ -96,6 +98,16 @@ pub(crate) fn bind_interdomain(remote: u64, port: u64) -> Result<u64, Failed> {
 /// An event.
 pub(crate) fn send(port: u64) -> Result<(), Failed> {
     call("send", EVENT_CHANNEL_OP, SEND, &mut [port], 0)
+}
+
+/// A port that is free again.
+pub(crate) fn close(port: u64) -> Result<(), Failed> {
+    call("close", EVENT_CHANNEL_OP, CLOSE, &mut [port], 0)
+}
+
+/// The domain's end, for this reason; nothing follows.
+pub(crate) fn shutdown(reason: u32) -> Result<(), Failed> {
+    call("shutdown", SCHED_OP, SHUTDOWN, &mut [u64::from(reason)], 0)
 }
 
 /// A grant of a page to a domain, as version 1 writes it: `GTF_permit_access`, and `GTF_readonly`.
