@@ -9,6 +9,7 @@ mod check;
 pub mod codes;
 pub mod diagnostic;
 pub mod guest_tree;
+mod headroom;
 pub mod import;
 pub mod keys;
 mod load;
@@ -26,6 +27,7 @@ use model::Board;
 
 pub use codes::explain;
 pub use guest_tree::guest_tree;
+pub use headroom::headroom;
 pub use load::{ReadFile, shown_path};
 pub use map::memory_map;
 pub use plan::plan;

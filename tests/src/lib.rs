@@ -20,9 +20,12 @@ pub fn fixtures(folder: &str, extension: &str) -> Vec<PathBuf> {
 
 /// What `check` says about a board file: warnings and `ok`, or its findings.
 pub fn verdict(path: &Path) -> Result<String, String> {
-    let (board, warnings) = codegen::load(path).map_err(|found| found.text(Colour::Never))?;
+    let (board, mut warnings) = codegen::load(path).map_err(|found| found.text(Colour::Never))?;
     for flavour in Flavour::ALL {
-        codegen::plan(&board, flavour).map_err(|found| found.text(Colour::Never))?;
+        let plan = codegen::plan(&board, flavour).map_err(|found| found.text(Colour::Never))?;
+        if flavour == Flavour::Release {
+            warnings.append(codegen::headroom(&plan));
+        }
     }
     Ok(warnings.text(Colour::Never))
 }

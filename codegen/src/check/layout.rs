@@ -157,8 +157,18 @@ pub(super) fn layout(
         mapcache_retention: retention(checker, &table.mapcache.value),
         vmap_bytes: window(checker, "layout.vmap.size", table.vmap.as_ref(), Layout::VMAP_BYTES),
         heap_bytes: window(checker, "layout.heap.size", table.heap.as_ref(), Layout::HEAP_BYTES),
+        headroom_min: headroom(checker, table.headroom_min.as_ref()),
         image_base,
     })
+}
+
+fn headroom(checker: &mut Checker, written: Option<&Written<u8>>) -> Sourced<u8> {
+    let Some(written) = written else { return Sourced { value: Layout::HEADROOM_MIN, from: Origin::Default } };
+    if written.value > Layout::HEADROOM_MOST {
+        let claim = format!("layout.headroom-min is {} per cent, at most {}", written.value, Layout::HEADROOM_MOST);
+        checker.at(&codes::E0110, written.span, claim, "out of range", "5 is the default, 0 never warns");
+    }
+    checker.sourced(written)
 }
 
 fn retention(checker: &Checker, mapcache: &Mapcache) -> Sourced<Retention> {

@@ -89,4 +89,9 @@ codes! {
     "The tables that translate a domain's memory are frames of its pool: 2048 of them, 8 MiB. A table serves 1 GiB of memory in blocks of 2 MiB, and one more each 512 GiB."
     "[[domain]]\nmemory = { base = 0x4000_0000, size = \"2 TiB\" }"
     "[[domain]]\nmemory = { base = 0x4000_0000, size = \"1 TiB\" }"
+
+    E0609 Warning "little room is left to grow"
+    "The next kernel of a guest, the next feature of the hypervisor or one more core needs some. `layout.headroom-min` says how many per cent of the image's window and of RAM are to stay free; 0 asks for none."
+    "[[memory.bank]]\nsize = \"64 MiB\"\n\n[[domain]]\nmemory = { base = 0x4000_0000, size = \"58 MiB\" }"
+    "memory = { base = 0x4000_0000, size = \"48 MiB\" }"
 }

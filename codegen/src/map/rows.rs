@@ -171,6 +171,9 @@ pub struct Shares {
     pub headroom: u64,
 }
 
+/// Bytes of the image's window: what one table of pages maps.
+pub const WINDOW_BYTES: u64 = paging::Level::L2.entry_bytes();
+
 /// The shares of a plan.
 pub fn shares(plan: &Plan) -> Shares {
     const BLOCK: u64 = paging::Level::L2.entry_bytes();
@@ -188,7 +191,7 @@ pub fn shares(plan: &Plan) -> Shares {
         ram_bytes,
         free: share(free_bytes, ram_bytes),
         waste: share(free_bytes - block_bytes, ram_bytes),
-        headroom: share(BLOCK.saturating_sub(extents), BLOCK),
+        headroom: share(WINDOW_BYTES.saturating_sub(extents), WINDOW_BYTES),
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Layout {
     pub vmap_bytes: Sourced<u64>,
     /// Bytes of addresses for heap pages without a window; whole 2 MiB blocks.
     pub heap_bytes: Sourced<u64>,
+    /// Per cent of the image's window and of RAM below which `check` warns.
+    pub headroom_min: Sourced<u8>,
     /// Where the hypervisor's image window starts, or auto.
     pub image_base: Placement<VirtAddr>,
 }

@@ -51,9 +51,17 @@ pub struct Layout {
     ///
     /// unit: table; default: `{ size = "64 GiB" }`
     pub heap: Option<Written<AddressWindow>>,
+    /// Room to grow: `check` warns where the image leaves less of its window, or everything planned less of RAM.
+    ///
+    /// unit: per cent, 0 to 99; default: 5
+    pub headroom_min: Option<Written<u8>>,
 }
 
 impl Layout {
+    /// Default of `headroom-min`.
+    pub const HEADROOM_MIN: u8 = 5;
+    /// Highest `headroom-min`.
+    pub const HEADROOM_MOST: u8 = 99;
     /// Default of `vmap.size`.
     pub const VMAP_BYTES: u64 = 256 << 20;
     /// Default of `heap.size`.

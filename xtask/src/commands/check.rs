@@ -45,8 +45,9 @@ type Outcome = Result<(Plan, Diagnostics), Diagnostics>;
 
 /// Every flavour: each has extents of its own. The plan is the release image's.
 fn check(board: &BoardFile) -> Outcome {
-    let (model, warnings) = codegen::load(&board.path)?;
+    let (model, mut warnings) = codegen::load(&board.path)?;
     let release = codegen::plan(&model, Flavour::Release)?;
+    warnings.append(codegen::headroom(&release));
     for flavour in Flavour::ALL {
         codegen::plan(&model, flavour)?;
     }

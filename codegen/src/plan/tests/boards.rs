@@ -89,6 +89,7 @@ fn layout() -> Layout {
         mapcache_retention: line(Retention::Strict, 68),
         vmap_bytes: line(256 << 20, 69),
         heap_bytes: line(64 << 30, 69),
+        headroom_min: line(5, 69),
         image_base: Placement::Auto(Origin::Default),
     }
 }
