@@ -198,6 +198,11 @@ fn board(checker: &mut Checker, file: &crate::schema::File, stem: &str) -> Optio
     let layout = file.layout.as_ref().and_then(|layout| layout::layout(checker, layout, arch, [fixed, trampoline]));
     let directmap = file.directmap.as_ref().map(|directmap| heap::policy(checker, &directmap.value));
     let directmap_choice = file.directmap.as_ref().map(|directmap| heap::choice(checker, &directmap.value));
+    if let (Some(memory), Some(table)) = (&file.memory, &file.directmap)
+        && let (Some(policy), Some(choice)) = (&directmap, &directmap_choice)
+    {
+        memory::shown(checker, &memory.value, &table.value, policy.value, choice.value);
+    }
     let heap = heap::heap(checker, file.heap.as_ref());
     let guest_tables = heap::guest_tables(checker, file.stage2.as_ref());
     let devices = domains::devices(checker, &file.device, &mut claims);

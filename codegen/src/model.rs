@@ -92,9 +92,20 @@ pub enum Arch {
     X86_64,
 }
 
+/// `memory.banks-from`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BanksFrom {
+    /// The banks are all the RAM that is used.
+    File,
+    /// The banks are where RAM may be; firmware says at boot how much of them there is.
+    Firmware,
+}
+
 /// `[memory]`.
 #[derive(Clone, Debug)]
 pub struct Memory {
+    /// What the banks stand for.
+    pub banks_from: BanksFrom,
     /// Banks sorted by base, merged where they touch, disjoint.
     pub banks: Vec<RamBank>,
     /// Ranges of RAM nobody may use; sorted, may overlap each other.

@@ -17,10 +17,10 @@ pub fn start(handoff: this::Handoff) -> ! {
     let pmap = mm::pmap::init(&fixmap);
     let mut window = mm::firmware_window::init(&fixmap);
     let facts = this::firmware::facts(&handoff, &mut window);
-    let wish = firmware::check(facts, this::cpu::pa_bits()).unwrap_or_else(|mismatch| stop(&mismatch));
-    let decision = mm::directmap::Decision::new(wish);
+    let found = firmware::check(facts, this::cpu::pa_bits()).unwrap_or_else(|mismatch| stop(&mismatch));
+    let decision = mm::directmap::Decision::new(found.directmap);
     say!("directmap: {decision}");
-    let mut memory = mm::system::bring_up(&pmap, decision).unwrap_or_else(|error| stop(&error));
+    let mut memory = mm::system::bring_up(&pmap, decision, &found.ram).unwrap_or_else(|error| stop(&error));
     memory.announce();
     let roots = smp::build_roots(&pmap);
     purpose::early(&pmap, &mut memory);

@@ -8,13 +8,15 @@ use core::fmt;
 use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange, PhysAddr};
 
-use crate::board::types::{Cpu, RamBank};
+use crate::board::types::{BanksFrom, Cpu, Origin, RamBank};
 use crate::board::{self, Place};
 use crate::mm::directmap::Wish;
 use crate::say;
 
 pub use crate::mm::firmware_window::{FirmwareWindow, TooLarge};
+pub use ram::{KEPT_MAX, Misplaced, PIECES_MAX, Ram};
 
+mod ram;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,10 @@ pub struct Facts {
     pub source: &'static str,
     /// RAM, whole frames, in the reporter's order; may touch or overlap.
     pub ram: ArrayVec<FrameRange, RAM_RANGES_MAX>,
+    /// What of RAM firmware keeps, whole frames; on boards that take RAM from firmware.
+    pub kept: ArrayVec<FrameRange, KEPT_MAX>,
+    /// Ranges that found no room in `kept`.
+    pub kept_lost: usize,
     /// Processors, where the report lists them.
     pub cpus: Option<usize>,
     /// What the boot command line wishes for; nothing where the board file fixes the policy.
@@ -51,6 +57,8 @@ pub enum FirmwareError {
         /// Bytes it says it has.
         bytes: u64,
     },
+    /// It keeps more ranges of RAM than can be listed.
+    TooManyKept,
     /// The image's stacks and tables have covered it.
     Covered {
         /// Where it starts.
@@ -77,6 +85,21 @@ pub enum Mismatch {
         /// Its first frame that is no RAM.
         missing: Frame,
     },
+    /// Something is planned where it cannot be.
+    Planned {
+        /// Who says so.
+        source: &'static str,
+        /// What.
+        what: &'static str,
+        /// Where.
+        planned: FrameRange,
+        /// The first frame that it cannot have.
+        at: Frame,
+        /// Why not.
+        why: Misplaced,
+        /// The key that planned it.
+        from: Origin,
+    },
     /// A processor is not there.
     Cpus {
         /// Who says so.
@@ -88,45 +111,71 @@ pub enum Mismatch {
     },
 }
 
-/// Compares; says what is more than the file lists, and returns what the command line wishes for.
-pub fn check(found: Result<Facts, FirmwareError>, pa_bits: u8) -> Result<Option<Wish>, Mismatch> {
+/// What boot goes on with.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// RAM that may be used.
+    pub ram: Ram,
+    /// What the command line wishes for.
+    pub directmap: Option<Wish>,
+}
+
+/// Compares, and says where firmware has more than the file lists.
+///
+/// # Errors
+/// When firmware has less than what the file needs.
+pub fn check(found: Result<Facts, FirmwareError>, pa_bits: u8) -> Result<Found, Mismatch> {
     if pa_bits < board::PLATFORM.pa_bits {
         return Err(Mismatch::PaBits { found: pa_bits });
     }
     match found {
-        Ok(facts) => compare(&facts).map(|()| facts.directmap),
-        Err(FirmwareError::Missing) => {
+        Ok(facts) => Ok(Found { ram: compare(&facts)?, directmap: facts.directmap }),
+        Err(FirmwareError::Missing) if board::BANKS_FROM == BanksFrom::File => {
             say!("the boot loader described no machine; RAM and CPUs are as the board file says");
-            Ok(None)
+            Ok(Found { ram: Ram::of_file(), directmap: None })
         }
         Err(error) => Err(Mismatch::Unreadable(error)),
     }
 }
 
-fn compare(facts: &Facts) -> Result<(), Mismatch> {
-    let Facts { source, ram, cpus, .. } = facts;
-    for bank in &board::RAM {
-        let bank_frames = frames(bank);
-        if let Some(missing) = first_uncovered(bank_frames, ram) {
-            return Err(Mismatch::Ram { source, bank, missing });
-        }
-    }
+fn compare(facts: &Facts) -> Result<Ram, Mismatch> {
+    let Facts { source, cpus, .. } = facts;
+    let ram = match board::BANKS_FROM {
+        BanksFrom::File => whole(facts)?,
+        BanksFrom::Firmware => Ram::of_firmware(facts)?,
+    };
     if let Some(found) = *cpus
         && let Some(cpu) = board::CPUS.get(found)
     {
         return Err(Mismatch::Cpus { source, found, cpu });
     }
-    describe(facts);
-    Ok(())
+    describe(facts, &ram);
+    Ok(ram)
 }
 
-fn describe(facts: &Facts) {
+/// All of the file's banks, if firmware has them.
+fn whole(facts: &Facts) -> Result<Ram, Mismatch> {
+    for bank in &board::RAM {
+        if let Some(missing) = first_uncovered(frames(bank), &facts.ram) {
+            return Err(Mismatch::Ram { source: facts.source, bank, missing });
+        }
+    }
+    Ok(Ram::of_file())
+}
+
+fn describe(facts: &Facts, ram: &Ram) {
+    let source = facts.source;
     let reported: u64 = facts.ram.iter().map(|range| range.bytes()).sum();
     let planned: u64 = board::RAM.iter().map(|bank| bank.bytes).sum();
-    match reported.checked_sub(planned) {
-        None | Some(0) => say!("{}: RAM as in the board file, {} MiB", facts.source, planned >> 20),
-        Some(more) => {
-            let (source, more) = (facts.source, more >> 10);
+    let used = ram.bytes();
+    match (board::BANKS_FROM, reported.saturating_sub(used)) {
+        (BanksFrom::Firmware, more) => {
+            let (used, planned, more) = (used >> 20, planned >> 20, more >> 10);
+            say!("{source}: {used} MiB of RAM in the {planned} MiB of the board file; {more} KiB more stay unused");
+        }
+        (BanksFrom::File, 0) => say!("{source}: RAM as in the board file, {} MiB", planned >> 20),
+        (BanksFrom::File, more) => {
+            let more = more >> 10;
             say!("{source}: RAM as in the board file, {} MiB; {more} KiB more stay unused", planned >> 20);
         }
     }
@@ -166,6 +215,14 @@ impl fmt::Display for Mismatch {
                 let (place, frames) = (Place(bank.from), frames(bank));
                 write!(out, "memory.bank ({place}) is {frames}, the {source} has no RAM at {missing}")
             }
+            Self::Planned { source, what, planned, at, why, from } => {
+                let place = Place(from);
+                write!(out, "{what} ({place}) is planned at {planned}, the {source} ")?;
+                match why {
+                    Misplaced::NoRam => write!(out, "has no RAM at {at}"),
+                    Misplaced::Kept => write!(out, "keeps {at}"),
+                }
+            }
             Self::Cpus { source, found, cpu } => {
                 let (place, listed) = (Place(cpu.from), board::CPUS.len());
                 write!(out, "cpu.core ({place}) is one of {listed}, the {source} lists {found}")
@@ -178,6 +235,9 @@ impl fmt::Display for FirmwareError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => out.write_str("the boot loader described no machine"),
+            Self::TooManyKept => {
+                write!(out, "firmware keeps more than {KEPT_MAX} ranges of RAM that the board file does not list")
+            }
             Self::Malformed { at } => write!(out, "what the boot loader left at {at} contradicts itself"),
             Self::Covered { at } => {
                 let board::types::Boot { load, load_from, .. } = board::BOOT;

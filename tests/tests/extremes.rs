@@ -81,6 +81,10 @@ fn no_extreme_number_panics() {
     let mut random = Random::seeded();
     for path in tests::fixtures("accept", "toml") {
         let text = std::fs::read_to_string(&path).expect("it was listed");
+        if text.contains("\nbase = \"") {
+            // Its numbers are the other file's.
+            continue;
+        }
         let values = values(&text);
         assert!(values.len() > 10, "{}: {} values", path.display(), values.len());
         for value in &values {

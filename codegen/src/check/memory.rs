@@ -6,8 +6,8 @@ use super::claims::Claims;
 use super::{Checker, pa_bits_max};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Radix, Span};
-use crate::model::{self, Arch, Origin, RamBank, Sourced};
-use crate::schema::{BanksFrom, Memory, ReservedKind, ReservedOwner, Written};
+use crate::model::{self, Arch, DirectmapPolicy, Origin, PolicyChoice, RamBank, Sourced};
+use crate::schema::{BanksFrom, Directmap, Memory, ReservedKind, ReservedOwner, Written};
 
 /// Narrowest physical address space that a board may name.
 const PA_BITS_LEAST: u8 = 32;
@@ -22,7 +22,7 @@ struct Bank {
 /// Checks the table.
 pub(super) fn check(checker: &mut Checker, memory: &Memory, arch: Arch, claims: &mut Claims) -> Option<model::Memory> {
     let pa_bits = pa_bits(checker, memory.pa_bits_min.as_ref(), pa_bits_max(arch));
-    banks_from(checker, &memory.banks_from);
+    let banks_from = banks_from(checker, &memory.banks_from, arch);
     let mut banks: Vec<Bank> = Vec::new();
     for bank in &memory.bank {
         let crate::schema::Bank { base, size, node } = &bank.value;
@@ -59,7 +59,7 @@ pub(super) fn check(checker: &mut Checker, memory: &Memory, arch: Arch, claims: 
         claims.bank(bank.frames, bank.span);
     }
     let reserved = reserved(checker, memory, &banks);
-    (!banks.is_empty()).then(|| model::Memory { banks: joined(checker, banks), reserved, pa_bits })
+    (!banks.is_empty()).then(|| model::Memory { banks_from, banks: joined(checker, banks), reserved, pa_bits })
 }
 
 fn pa_bits(checker: &mut Checker, written: Option<&Written<u8>>, most: u8) -> Sourced<u8> {
@@ -75,15 +75,44 @@ fn pa_bits(checker: &mut Checker, written: Option<&Written<u8>>, most: u8) -> So
     Sourced { value: found.value.clamp(PA_BITS_LEAST, most), from: found.from }
 }
 
-fn banks_from(checker: &mut Checker, written: &Written<BanksFrom>) {
-    let word = match written.value {
-        BanksFrom::Static => return,
-        BanksFrom::FirmwareDtb => "firmware-dtb",
-        BanksFrom::E820 => "e820",
-        BanksFrom::Uefi => "uefi",
+fn banks_from(checker: &mut Checker, written: &Written<BanksFrom>, arch: Arch) -> model::BanksFrom {
+    let word = match (written.value, arch) {
+        (BanksFrom::Static, _) => return model::BanksFrom::File,
+        (BanksFrom::FirmwareDtb, Arch::Aarch64) | (BanksFrom::E820, Arch::X86_64) => return model::BanksFrom::Firmware,
+        (BanksFrom::FirmwareDtb, Arch::X86_64) => "firmware-dtb",
+        (BanksFrom::E820, Arch::Aarch64) => "e820",
+        (BanksFrom::Uefi, Arch::Aarch64 | Arch::X86_64) => "uefi",
     };
-    let claim = format!("memory.banks-from is \"{word}\", but addresses are planned from the file");
-    checker.at(&codes::E0210, written.span, claim, "not known before boot", "use \"static\" and list the banks");
+    let known = match arch {
+        Arch::Aarch64 => "firmware-dtb",
+        Arch::X86_64 => "e820",
+    };
+    let claim = format!("memory.banks-from is \"{word}\", which no boot loader of this architecture hands over");
+    let help = format!("use \"{known}\", or \"static\" and list the banks");
+    checker.at(&codes::E0210, written.span, claim, "not known at boot", &help);
+    model::BanksFrom::File
+}
+
+/// A window that shows all RAM is populated as planned: there is no place in it for RAM that may not be there.
+pub(super) fn shown(
+    checker: &mut Checker,
+    memory: &Memory,
+    directmap: &Directmap,
+    policy: DirectmapPolicy,
+    choice: PolicyChoice,
+) {
+    let (span, label) = match (policy, choice, &directmap.boot_option) {
+        (DirectmapPolicy::Full, _, _) => (directmap.policy.span, "shows all RAM"),
+        (_, PolicyChoice::AtBoot, Some(option)) => (option.span, "may show all RAM"),
+        (DirectmapPolicy::OnDemand | DirectmapPolicy::None, PolicyChoice::Fixed | PolicyChoice::AtBoot, _) => return,
+    };
+    match memory.banks_from.value {
+        BanksFrom::Static | BanksFrom::Uefi => return,
+        BanksFrom::FirmwareDtb | BanksFrom::E820 => {}
+    }
+    let claim = "memory.banks-from leaves it to the boot how much RAM there is, the directmap is planned for all of it";
+    let found = Diagnostic::new(&codes::E0210, claim).at(span, label).at(memory.banks_from.span, "known at boot");
+    checker.push(found.help("use policy \"on-demand\" or \"none\" without a boot-option, or banks-from \"static\""));
 }
 
 fn beyond(checker: &mut Checker, first: u64, bytes: u64, span: Span, bits: u8) {

@@ -50,10 +50,10 @@ codes! {
     "[memory]\nbanks-from = \"static\""
     "[memory]\nbanks-from = \"static\"\n\n[[memory.bank]]\nbase = 0x4000_0000\nsize = \"1 GiB\""
 
-    E0210 Error "banks cannot come from firmware"
-    "Addresses are planned before the machine starts, so the banks must be in the file. What firmware reports at boot is compared with them and a difference names the key."
-    "[memory]\nbanks-from = \"e820\""
-    "[memory]\nbanks-from = \"static\"\n\n[[memory.bank]]\nbase = 0x10_0000\nsize = \"1023 MiB\""
+    E0210 Error "banks cannot come from there"
+    "`firmware-dtb` (AArch64) and `e820` (x86-64) let firmware say at boot how much RAM there is: inside the banks of the file, where everything is planned, and never more. Each word needs what boot loaders of its architecture hand over, and a directmap that never shows all RAM, since that one is planned whole."
+    "[platform]\narch = \"aarch64\"\n\n[memory]\nbanks-from = \"e820\""
+    "[platform]\narch = \"aarch64\"\n\n[memory]\nbanks-from = \"firmware-dtb\""
 
     E0301 Error "the board has no processor"
     "List every core in logical order; the first one boots."

@@ -8,7 +8,7 @@ use quote::{format_ident, quote};
 use super::rust::{count, frame, guest_physical, hex, origin, physical, virtual_address};
 use super::{beliefs, guest, interrupts, memory};
 use crate::model::{
-    Conduit, ConsolePlace, EnableMethod, GuestConsole, OnReboot, PowerOff, UartFlag, UartRegister, Width,
+    BanksFrom, Conduit, ConsolePlace, EnableMethod, GuestConsole, OnReboot, PowerOff, UartFlag, UartRegister, Width,
 };
 use crate::plan::{Access, Plan, Window};
 
@@ -133,6 +133,14 @@ fn machine(plan: &Plan) -> TokenStream {
         let (bytes, node, from) = (hex(bank.frames.bytes()), count(bank.node), origin(bank.from));
         quote!(types::RamBank { base: #base, bytes: #bytes, node: #node, from: #from })
     });
+    let banks_from = match plan.board.memory.banks_from {
+        BanksFrom::File => quote!(types::BanksFrom::File),
+        BanksFrom::Firmware => quote!(types::BanksFrom::Firmware),
+    };
+    let banks_from = quote! {
+        #[doc = " What the banks of `RAM` stand for."]
+        pub const BANKS_FROM: types::BanksFrom = #banks_from;
+    };
     let cpus = plan.board.cpus.cores.iter().map(|core| {
         let (id, from) = (hex(core.id), origin(core.from));
         let release = optional(core.release.map(physical));
@@ -149,7 +157,7 @@ fn machine(plan: &Plan) -> TokenStream {
     let cpus = array("Processors in logical order; the first boots.", "CPUS", quote!(types::Cpu), cpus.collect());
     let frames =
         array("What each processor owns, in the same order.", "CPU_FRAMES", quote!(types::CpuFrames), frames.collect());
-    quote!(#ram #cpus #frames)
+    quote!(#banks_from #ram #cpus #frames)
 }
 
 fn window(window: &Window) -> TokenStream {

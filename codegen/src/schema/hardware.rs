@@ -117,11 +117,12 @@ impl Memory {
 pub enum BanksFrom {
     /// The entries `[[memory.bank]]`; what firmware says is compared with them at boot.
     Static,
-    /// The device tree at boot. Refused: addresses are planned.
+    /// The device tree at boot, inside the entries `[[memory.bank]]`: they say where RAM may be, and what is planned in
+    /// them must turn out to be RAM. AArch64, with a directmap that never shows all RAM.
     FirmwareDtb,
-    /// The firmware's memory map at boot. Refused: addresses are planned.
+    /// The boot loader's memory map, inside the entries `[[memory.bank]]` in the same way. x86-64, with such a directmap.
     E820,
-    /// The UEFI memory map at boot. Refused: addresses are planned.
+    /// The UEFI memory map at boot. Refused: no boot protocol hands it over.
     Uefi,
 }
 

@@ -444,6 +444,8 @@ pub static PHYS_REGIONS: [types::PhysRegion; 15] = [
         from: types::Origin::Line(99),
     },
 ];
+/// What the banks of `RAM` stand for.
+pub const BANKS_FROM: types::BanksFrom = types::BanksFrom::File;
 /// RAM, sorted and disjoint.
 pub static RAM: [types::RamBank; 1] = [
     types::RamBank {

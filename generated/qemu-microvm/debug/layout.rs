@@ -425,6 +425,8 @@ pub static PHYS_REGIONS: [types::PhysRegion; 13] = [
         from: types::Origin::Line(12),
     },
 ];
+/// What the banks of `RAM` stand for.
+pub const BANKS_FROM: types::BanksFrom = types::BanksFrom::File;
 /// RAM, sorted and disjoint.
 pub static RAM: [types::RamBank; 2] = [
     types::RamBank {

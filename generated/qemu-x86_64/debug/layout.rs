@@ -406,6 +406,8 @@ pub static PHYS_REGIONS: [types::PhysRegion; 11] = [
         from: types::Origin::Line(40),
     },
 ];
+/// What the banks of `RAM` stand for.
+pub const BANKS_FROM: types::BanksFrom = types::BanksFrom::File;
 /// RAM, sorted and disjoint.
 pub static RAM: [types::RamBank; 2] = [
     types::RamBank {

@@ -125,6 +125,15 @@ pub struct PhysRegion {
     pub from: Origin,
 }
 
+/// `memory.banks-from`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BanksFrom {
+    /// The banks are all the RAM that is used.
+    File,
+    /// The banks are where RAM may be; firmware says how much of them there is.
+    Firmware,
+}
+
 /// `[[memory.bank]]`.
 #[derive(Clone, Copy, Debug)]
 pub struct RamBank {

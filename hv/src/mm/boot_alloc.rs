@@ -11,12 +11,13 @@ use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange};
 
 use crate::board;
+use crate::firmware::{KEPT_MAX, PIECES_MAX};
 use crate::mm::frames::Order;
 use crate::mm::ration::Ration as _;
 use crate::purpose::Ration;
 
-/// Free ranges at most: banks, and one more for each range with an owner, and for frame 0.
-pub const RANGES: usize = board::RAM.len() + board::PHYS_REGIONS.len() + 1;
+/// Free ranges at most: pieces of RAM, and one more for each range with an owner or that firmware keeps, and for frame 0.
+pub const RANGES: usize = PIECES_MAX + board::PHYS_REGIONS.len() + KEPT_MAX + 1;
 
 /// Why the free ranges could not be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! The memory system of this board: brought up once, by the boot CPU, before any other CPU has a root.
 //!
 //! Each stage takes what the last one made, so nothing can be used before it is there. Free RAM is what the plan gave to
-//! nobody; nothing is learnt from firmware.
+//! nobody, of the RAM that boot has found to be there; nothing else is learnt from firmware.
 
 mod report;
 
 use core::fmt;
 
+use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange, Level, PAGE_BYTES};
 use spin::Once;
 
@@ -21,8 +22,9 @@ use super::pmap::Pmap;
 use super::space::{BootTables, LeafSize, Space, SpaceError};
 use super::this_cpu::ThisCpu;
 use super::vmap::Vmap;
-use crate::board::types::{PhysRegion, RamBank};
+use crate::board::types::{BanksFrom, PhysRegion, RamBank};
 use crate::board::{self, Place};
+use crate::firmware::Ram;
 use crate::image::{self, Slack};
 use crate::say;
 use crate::sync::{self, PolledLock};
@@ -109,15 +111,15 @@ impl From<TooManyRanges> for MemoryError {
 ///
 /// # Errors
 /// When the plan leaves too little RAM.
-pub fn bring_up(pmap: &Pmap, decision: Decision) -> Result<System, MemoryError> {
+pub fn bring_up(pmap: &Pmap, decision: Decision, ram: &Ram) -> Result<System, MemoryError> {
     let cpu = ThisCpu::new();
     let mut reach = pmap;
     let here = &mut Here::new(&cpu, &mut reach);
-    let mut frames = BootAllocator::new(board::RAM.iter().map(bank_frames), board::PHYS_REGIONS.iter().map(taken))?;
+    let mut frames = BootAllocator::new(ram.pieces.iter().copied(), taken(ram))?;
     let mut tables = BootTables::new(&mut frames);
     let mut space = Space::new(board::BOOT.boot_root);
     let slack = give_slack(here, &mut tables, &mut space)?;
-    let records = records(here, &mut tables, &mut space)?;
+    let records = records(here, &mut tables, &mut space, banks(ram))?;
     let vmap = vmap(here, &mut tables, space)?;
     let backing = backing(here, &mut tables, space, decision)?;
     if decision.policy() == Policy::Full {
@@ -155,9 +157,10 @@ fn records(
     here: &mut Here<'_, ThisCpu, &Pmap>,
     tables: &mut BootTables<'_>,
     space: &mut Space,
+    banks: &'static [Bank],
 ) -> Result<Frames, MemoryError> {
     let arrays = Arrays { blocks: board::MEMORY.block_records.base, frames: board::MEMORY.frame_records.base };
-    Frames::new(here, tables, space, arrays, &BANKS).map_err(|error| MemoryError::Space(Stage::Records, error))
+    Frames::new(here, tables, space, arrays, banks).map_err(|error| MemoryError::Space(Stage::Records, error))
 }
 
 fn vmap(here: &mut Here<'_, ThisCpu, &Pmap>, tables: &mut BootTables<'_>, space: Space) -> Result<Vmap, MemoryError> {
@@ -189,8 +192,23 @@ const fn bank_frames(bank: &RamBank) -> FrameRange {
     FrameRange::new(Frame::containing(bank.base), bank.bytes / PAGE_BYTES)
 }
 
+/// What is not free: ranges with an owner, and those that firmware keeps.
+fn taken(ram: &Ram) -> impl Iterator<Item = FrameRange> + Clone {
+    board::PHYS_REGIONS.iter().map(owned).chain(ram.kept.iter().copied())
+}
+
+/// Banks of which there is any part: a node's books lie in its own memory.
+fn banks(ram: &Ram) -> &'static [Bank] {
+    static PRESENT: Once<ArrayVec<Bank, { board::RAM.len() }>> = Once::new();
+    let is_there = |bank: &&Bank| ram.pieces.iter().any(|piece| piece.intersects(bank.frames));
+    match board::BANKS_FROM {
+        BanksFrom::File => &BANKS,
+        BanksFrom::Firmware => PRESENT.call_once(|| BANKS.iter().filter(is_there).copied().collect()),
+    }
+}
+
 /// What an owner has of its range: sections of the image do not keep their slack.
-fn taken(region: &PhysRegion) -> FrameRange {
+fn owned(region: &PhysRegion) -> FrameRange {
     let first = Frame::containing(region.base);
     if let Some(section) = board::SECTIONS.iter().find(|section| section.base == region.base) {
         return FrameRange::between(first, image::slack(section).frames.first);

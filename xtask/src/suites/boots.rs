@@ -28,6 +28,12 @@ pub(super) fn run(bench: &mut Bench<'_>) {
         let result = variant.write(bench.builder.project).and_then(|board| boot(bench, &board, Profile::Release, &[]));
         bench.job(format!("boot unseen board: {}", variant.what), result.map(drop));
     }
+    for (variant, machine) in variants::ram_of_firmware() {
+        let result = variant
+            .write(bench.builder.project)
+            .and_then(|board| boot(bench, &board, Profile::Release, &machine.map(str::to_owned)));
+        bench.job(format!("boot with RAM of firmware: {}", variant.what), result.map(drop));
+    }
     for mismatch in variants::mismatches() {
         let result = refused(bench, &mismatch);
         bench.job(format!("mismatch: {}", mismatch.variant.what), result);

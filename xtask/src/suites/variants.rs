@@ -112,6 +112,17 @@ pub(super) fn unseen(long: bool) -> Vec<Variant> {
     list
 }
 
+/// Boards that leave it to firmware how much RAM there is, up to 4 GiB, and machines that have less.
+pub(super) fn ram_of_firmware() -> Vec<(Variant, [&'static str; 2])> {
+    let text = "[memory]\nbanks-from = \"firmware-dtb\"\n\n[[memory.bank]]\nbase = 0x4000_0000\nsize = \"4 GiB\"\n";
+    let arm = |what| Variant::new("ram-of-firmware", what, text);
+    vec![
+        (arm("512 MiB, the device tree says"), ["-m", "512M"]),
+        (arm("3 GiB, the device tree says"), ["-m", "3G"]),
+        (arm("6 GiB of which 4 are planned for"), ["-m", "6G"]),
+    ]
+}
+
 /// Machines that have less than their board file says.
 pub(super) fn mismatches() -> Vec<Mismatch> {
     let less = |name, what, key, arguments: [&str; 2]| Mismatch {
@@ -122,6 +133,16 @@ pub(super) fn mismatches() -> Vec<Mismatch> {
     vec![
         less("mismatch-cpus", "2 CPUs where the file lists 4", "cpu.core", ["-smp", "2"]),
         less("mismatch-ram", "512 MiB where the file lists 1 GiB", "memory.bank", ["-m", "512M"]),
+        Mismatch {
+            variant: Variant::new(
+                "ram-below-a-domain",
+                "512 MiB of which firmware knows, and a domain above",
+                "[memory]\nbanks-from = \"firmware-dtb\"\n\n[[domain]]\nname = \"payload\"\n\
+                 memory = { base = 0x4000_0000, size = \"16 MiB\", at = 0x6000_0000 }\n",
+            ),
+            arguments: ["-m", "512M"].map(str::to_owned).to_vec(),
+            key: "payload (",
+        },
     ]
 }
 

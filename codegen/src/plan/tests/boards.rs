@@ -3,10 +3,10 @@
 use paging::{Frame, FrameRange, Ipa, PhysAddr};
 
 use crate::model::{
-    Arch, Board, Boot, BootEntry, Conduit, Console, ConsolePlace, Core, Cpus, DirectmapPolicy, Domain, EnableMethod,
-    Extents, GuestConsole, GuestTables, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, OnReboot, Origin, Placement,
-    PolicyChoice, Pools, PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner, Retention, Sourced, Timer, Uart,
-    UartFlag, UartRegister, Width,
+    Arch, BanksFrom, Board, Boot, BootEntry, Conduit, Console, ConsolePlace, Core, Cpus, DirectmapPolicy, Domain,
+    EnableMethod, Extents, GuestConsole, GuestTables, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, OnReboot,
+    Origin, Placement, PolicyChoice, Pools, PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner, Retention,
+    Sourced, Timer, Uart, UartFlag, UartRegister, Width,
 };
 
 fn line<T>(value: T, line: u32) -> Sourced<T> {
@@ -105,6 +105,7 @@ pub(crate) fn arm64() -> Board {
         base_file: None,
         sources: crate::diagnostic::Sources::default(),
         memory: Memory {
+            banks_from: BanksFrom::File,
             banks: vec![bank(0x4000_0000, 1 << 30)],
             reserved: vec![reserved("firmware-dtb", 0x4800_0000, 2 << 20, ReservedKind::Reserved)],
             pa_bits: line(40, 12),
@@ -150,6 +151,7 @@ pub(crate) fn x86_64() -> Board {
         arch: Arch::X86_64,
         file: "platforms/model-x86_64.toml".into(),
         memory: Memory {
+            banks_from: BanksFrom::File,
             banks: vec![bank(0, 0x9_f000), bank(0x10_0000, 0x3fee_0000)],
             reserved: Vec::new(),
             pa_bits: line(40, 12),

@@ -2,6 +2,7 @@
 //!
 //! Mapped only as far as it is used, and only while it is read.
 
+use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange, PAGE_BYTES, PhysAddr};
 
 use super::{Handoff, cpu};
@@ -31,7 +32,8 @@ pub fn facts(handoff: &Handoff, window: &mut FirmwareWindow) -> Result<Facts, Fi
 }
 
 fn read(blob: &[u8]) -> Result<Facts, FdtError> {
-    let mut facts = Facts { source: "device tree", ram: arrayvec::ArrayVec::new(), cpus: None, directmap: None };
+    let (ram, kept) = (ArrayVec::new(), ArrayVec::new());
+    let mut facts = Facts { source: "device tree", ram, kept, kept_lost: 0, cpus: None, directmap: None };
     let mut cpus = 0;
     for fact in Scan::new(blob)? {
         match fact? {
@@ -43,11 +45,17 @@ fn read(blob: &[u8]) -> Result<Facts, FdtError> {
             }
             Fact::Cpu => cpus += 1,
             Fact::CommandLine(line) => facts.directmap = directmap::read(line),
-            Fact::Reserved(_) => {}
+            Fact::Reserved(range) => facts.keep(touched(range)),
         }
     }
     facts.cpus = (cpus > 0).then_some(cpus);
     Ok(facts)
+}
+
+/// The frames that the range touches.
+fn touched(range: Range) -> FrameRange {
+    let last = range.base.saturating_add(range.bytes);
+    FrameRange::new(Frame::new(range.base / PAGE_BYTES), last.div_ceil(PAGE_BYTES) - range.base / PAGE_BYTES)
 }
 
 /// The frames that lie in the range as a whole.

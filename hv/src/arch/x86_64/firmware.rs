@@ -2,6 +2,7 @@
 //!
 //! Reads through the firmware window, one record at a time; nothing stays mapped and nothing is kept by address.
 
+use arrayvec::ArrayVec;
 use paging::PhysAddr;
 
 use super::acpi::{self, AcpiError};
@@ -40,7 +41,8 @@ pub fn facts(handoff: &Handoff, window: &mut FirmwareWindow) -> Result<Facts, Fi
         (BootOption::AtBoot, Some(at)) => directmap::read(&handover::command_line(&mut memory, at)?),
         (BootOption::Fixed, _) | (BootOption::AtBoot, None) => None,
     };
-    Ok(Facts { source, ram: handover.ram, cpus, directmap })
+    // What the map does not call RAM is not listed at all.
+    Ok(Facts { source, ram: handover.ram, kept: ArrayVec::new(), kept_lost: 0, cpus, directmap })
 }
 
 fn processors(memory: &mut Windowed<'_>, rsdp: PhysAddr) -> Result<usize, AcpiError> {
