@@ -11,12 +11,14 @@ mod cores;
 mod gic;
 mod memory;
 mod page;
+mod pc;
 mod timer;
 mod tree;
 
 use std::fmt;
 
 use page::Page;
+pub use pc::{Firmware, MapEntry, import_pc};
 use tree::Tree;
 
 /// What a person adds to what the tree says.
@@ -24,6 +26,8 @@ use tree::Tree;
 pub struct Answers {
     /// RAM, first byte and length; replaces what the tree says.
     pub memory: Vec<(u64, u64)>,
+    /// What those ranges stand for.
+    pub banks: Banks,
     /// The UART to print on: a path, an alias, or `none`.
     pub console: Option<String>,
     /// Who sets the UART up; without an answer firmware has.
@@ -44,6 +48,16 @@ pub struct Answers {
     pub emulator: Option<EmulatedBy>,
     /// Whether the built-in test guest is added.
     pub guest: Guest,
+}
+
+/// What banks stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Banks {
+    /// All the RAM that is used.
+    #[default]
+    All,
+    /// Where RAM may be: firmware says at boot how much of it there is.
+    AtMost,
 }
 
 /// How secondaries start.
@@ -154,6 +168,8 @@ pub enum IrqClass {
     GicV3,
     /// The Raspberry Pi's own.
     Bcm2836,
+    /// A PC's.
+    Apic,
     /// None that is known.
     Unknown,
 }
@@ -169,6 +185,8 @@ pub enum BringUp {
     Psci01,
     /// Spin tables.
     SpinTable,
+    /// INIT-SIPI-SIPI.
+    Sipi,
 }
 
 impl Class {
@@ -283,6 +301,10 @@ fn hypervisor(console: &console::Console, gic: &gic::Gic, answers: &Answers, pag
         page.key("kernel-max", "\"64 KiB\"", "");
         page.key("console", "\"hypercall\"", "");
     }
+    emulator(answers, page);
+}
+
+fn emulator(answers: &Answers, page: &mut Page) {
     if let Some(EmulatedBy { machine, cpu, memory_bytes, serial, extra }) = &answers.emulator {
         page.header("[emulator]");
         page.key("machine", &page::quoted(machine), "");

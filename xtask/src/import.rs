@@ -2,10 +2,12 @@
 //!
 //! Never looks into one; `codegen::import` does.
 
+pub mod pc;
+
 use std::path::Path;
 use std::process::Command;
 
-use codegen::import::{Answers, Conduit, EmulatedBy, Guest, Init, Method, Source};
+use codegen::import::{Answers, Banks, Conduit, EmulatedBy, Guest, Init, Method, Source};
 use codegen::schema::Size;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use sha2::{Digest, Sha256};
@@ -116,6 +118,7 @@ pub fn answers(given: &Given, qemu: Option<&str>) -> Result<Answers, Failure> {
     };
     Ok(Answers {
         memory: given.memory.iter().map(|text| memory(text)).collect::<Result<_, _>>()?,
+        banks: if given.banks_from_firmware { Banks::AtMost } else { Banks::All },
         console: given.console.clone(),
         console_init: if given.console_driver { Init::Driver } else { Init::Firmware },
         enable_method: given.enable_method.map(|method| match method {

@@ -94,7 +94,7 @@ pub(super) fn read(tree: &Tree, answers: &Answers) -> Gic {
     match class {
         IrqClass::GicV3 => v3(tree, node, &regions, &mut gic),
         IrqClass::GicV2 | IrqClass::GicV2Plain => v2(tree, node, &regions, &mut gic),
-        IrqClass::Bcm2836 | IrqClass::Unknown => {
+        IrqClass::Bcm2836 | IrqClass::Apic | IrqClass::Unknown => {
             gic.keys.push(("kind", "\"bcm2836\"".into(), tree.path(node)));
             regions.first().into_iter().for_each(|region| gic.one("local", *region, "reg"));
             return gic;

@@ -4,13 +4,13 @@
 
 use paging::PAGE_BYTES;
 
-use super::Answers;
 use super::address::{self, Region};
 use super::page::{self, Page};
 use super::tree::{NodeId, Tree};
+use super::{Answers, Banks};
 
 /// Widths that ID_AA64MMFR0_EL1.PARange knows, as far as board files take them. Arm ARM (DDI 0487).
-const PA_BITS: [u8; 6] = [32, 36, 40, 42, 44, 48];
+pub(super) const PA_BITS: [u8; 6] = [32, 36, 40, 42, 44, 48];
 /// Where QEMU puts the tree above the start of RAM, at most half of it: hw/arm/boot.c, `arm_load_kernel`.
 const QEMU_TREE_BYTES: u64 = 128 << 20;
 /// Room for it.
@@ -138,7 +138,12 @@ impl Memory {
         }
         self.emulated(answers);
         page.header("[memory]");
-        page.key("banks-from", "\"static\"", "");
+        match answers.banks {
+            Banks::All => page.key("banks-from", "\"static\"", ""),
+            Banks::AtMost => {
+                page.key("banks-from", "\"firmware-dtb\"", "RAM may be in these banks; how much is known at boot")
+            }
+        }
         let ends = self.banks.iter().map(|bank| bank.region).chain(console.iter().chain(gic).copied());
         let highest = ends.map(Region::end).max().unwrap_or(0);
         let need = u64::BITS - highest.saturating_sub(1).leading_zeros();

@@ -15,7 +15,7 @@ pub struct Import {
     /// Ask QEMU for the tree of a machine, and write how it is started.
     #[arg(long, value_name = "MACHINE", conflicts_with_all = ["tree", "live"])]
     pub qemu: Option<String>,
-    /// A saved /proc/device-tree.
+    /// A saved /proc/device-tree; of a PC, a folder with copies of /sys/firmware/memmap and /sys/firmware/acpi/tables/APIC.
     #[arg(long, value_name = "DIR", conflicts_with = "tree")]
     pub live: Option<PathBuf>,
     /// The board's name [default: the tree's, or the output file's]
@@ -38,7 +38,10 @@ pub struct Given {
     /// RAM; may be repeated, replaces what the tree says.
     #[arg(long, value_name = "BASE+SIZE")]
     pub memory: Vec<String>,
-    /// The console's node: a path, an alias, or `none`.
+    /// Firmware says at boot how much RAM there is, in the banks at most.
+    #[arg(long)]
+    pub banks_from_firmware: bool,
+    /// The console: a node's path, an alias, a PC's port such as 0x3f8, or `none`.
     #[arg(long, value_name = "NODE")]
     pub console: Option<String>,
     /// The hypervisor sets the console up: no firmware has.

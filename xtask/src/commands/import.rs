@@ -1,21 +1,16 @@
-//! `import`: a device tree in, a board file out, and what it lacks on stderr.
+//! `import`: a device tree or a PC's tables in, a board file out, and what it lacks on stderr.
 
 use std::path::Path;
 
-use codegen::import::{Imported, Source};
+use codegen::import::{ImportError, Imported, Source};
 
 use crate::cli::Import;
 use crate::commands::Context;
 use crate::failure::Failure;
-use crate::import::{self, Origin};
+use crate::import::{self, Origin, pc};
 
 pub(crate) fn execute(context: &Context, arguments: &Import) -> Result<(), Failure> {
-    let origin = origin(context, arguments)?;
-    let answers = import::answers(&arguments.given, arguments.qemu.as_deref())?;
-    let name = name(arguments);
-    let source = Source { name, file: origin.shown.clone(), sha256: origin.sha256() };
-    let imported = codegen::import::import(&origin.bytes, &source, &answers)
-        .map_err(|error| Failure::Config(format!("error: {}: {error}", origin.shown)))?;
+    let imported = imported(context, arguments)?;
     match &arguments.output {
         None => print!("{}", imported.text),
         Some(file) => {
@@ -24,6 +19,22 @@ pub(crate) fn execute(context: &Context, arguments: &Import) -> Result<(), Failu
         }
     }
     verdict(arguments, &imported)
+}
+
+fn imported(context: &Context, arguments: &Import) -> Result<Imported, Failure> {
+    let answers = import::answers(&arguments.given, arguments.qemu.as_deref())?;
+    let name = name(arguments);
+    let failed = |shown: &str, error: ImportError| Failure::Config(format!("error: {shown}: {error}"));
+    if let Some(folder) = &arguments.live
+        && let Some(saved) = pc::read(&context.from.join(folder))?
+    {
+        let source = Source { name, file: folder.display().to_string(), sha256: saved.sha256 };
+        let imported = codegen::import::import_pc(&saved.firmware, &source, &answers);
+        return imported.map_err(|error| failed(&source.file, error));
+    }
+    let origin = origin(context, arguments)?;
+    let source = Source { name, file: origin.shown.clone(), sha256: origin.sha256() };
+    codegen::import::import(&origin.bytes, &source, &answers).map_err(|error| failed(&origin.shown, error))
 }
 
 fn origin(context: &Context, arguments: &Import) -> Result<Origin, Failure> {

@@ -65,6 +65,7 @@ fn irq(class: IrqClass) -> &'static str {
         IrqClass::GicV2Plain => "GICv2 without",
         IrqClass::GicV3 => "GICv3 or v4",
         IrqClass::Bcm2836 => "BCM2836",
+        IrqClass::Apic => "APIC",
         IrqClass::Unknown => "none that is known",
     }
 }
@@ -75,6 +76,7 @@ fn bring_up(class: Option<BringUp>) -> &'static str {
         Some(BringUp::Psci) => "PSCI 0.2 or later",
         Some(BringUp::Psci01) => "PSCI 0.1",
         Some(BringUp::SpinTable) => "spin table",
+        Some(BringUp::Sipi) => "INIT-SIPI-SIPI",
         None => "open",
     }
 }
