@@ -2,6 +2,7 @@
 //!
 //! Never looks inside a crate: suites use public items only.
 
+pub mod large;
 pub mod random;
 
 use std::path::{Path, PathBuf};

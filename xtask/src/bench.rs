@@ -5,6 +5,7 @@
 //! emulated generic timer, which under `-icount shift=0` counts instructions too and knows nothing of the plugin: two
 //! sums that differ are no figure. Nothing else here passes or fails.
 
+pub mod boards;
 mod calls;
 mod counter;
 pub mod memory;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::boards::{self, BoardFile};
+use crate::boards::{BoardFile, Place};
 use crate::build::{Builder, Built, names};
 use crate::cli::Profile;
 use crate::emulator::{self, Show};
@@ -187,7 +188,7 @@ fn one_cpu_board(project: &Project, what: &str, differs: &str) -> Result<BoardFi
         std::fs::write(path, text).map_err(|error| Failure::file("write", path, &error))?;
     }
     let path = variant.strip_prefix(project.root()).map_or(variant.clone(), Path::to_path_buf);
-    Ok(BoardFile { name, path, place: boards::Place::Elsewhere })
+    Ok(BoardFile { name, path, place: Place::Elsewhere })
 }
 
 /// First match counts, so the scrub routine comes before the text it lies in.

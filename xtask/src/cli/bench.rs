@@ -35,6 +35,12 @@ pub enum What {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Milliseconds and memory of importing, checking and planning: every board, and a thousand imported ones.
+    Boards {
+        /// Write docs/reports/boards.md.
+        #[arg(long)]
+        write: bool,
+    },
     /// Instructions of a guest's calls under each directmap policy, one CPU, 1 GiB.
     Calls {
         /// How to print it.

@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
-use crate::bench::{self, memory};
+use crate::bench::{self, boards, memory};
 use crate::cli::{Bench, Format, What};
 use crate::commands::Context;
 use crate::failure::Failure;
 use crate::guests::Guest;
+
+/// The report of `bench boards`.
+const REPORT: &str = "docs/reports/boards.md";
 
 pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failure> {
     match &arguments.what {
@@ -14,6 +17,15 @@ pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failur
             let boot = bench::boot(&context.builder(Guest::Payload))?;
             print(*format, &boot, bench::Boot::text);
             boot.agree()
+        }
+        What::Boards { write } => {
+            let boards = boards::boards(&context.builder(Guest::Described))?;
+            print!("{}", boards.markdown());
+            if *write {
+                let file = context.project.root().join(REPORT);
+                std::fs::write(&file, boards.markdown()).map_err(|error| Failure::file("write", &file, &error))?;
+            }
+            boards.judge()
         }
         What::Calls { format } => {
             print(*format, &bench::calls(&context.builder(Guest::Payload))?, bench::Calls::text);
