@@ -22,7 +22,7 @@ use ring::Ring;
 #[derive(Clone, Copy, Debug)]
 pub struct Console(());
 
-static PORT: TicketMutex<Port> = TicketMutex::new(Port { registers: None, ring: Ring::new() });
+static PORT: TicketMutex<Port> = TicketMutex::new(Port { state: State::Closed, ring: Ring::new() });
 
 /// Polls of the lock after which a dying CPU prints over whoever holds it.
 const PATIENCE_ITERATIONS: u32 = 1_000_000;
@@ -37,8 +37,17 @@ macro_rules! say {
 }
 
 struct Port {
-    registers: Option<Registers>,
+    state: State,
     ring: Ring,
+}
+
+/// Whether the console's registers are mapped and set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// What is printed is kept.
+    Closed,
+    /// It is sent.
+    Open,
 }
 
 /// Makes the console usable.
@@ -67,29 +76,22 @@ pub fn guest_line(name: Option<&str>, text: &[u8]) {
 pub fn last_words(text: fmt::Arguments<'_>) {
     for _ in 0..PATIENCE_ITERATIONS {
         if let Some(mut port) = PORT.try_lock() {
-            if port.registers.is_none() {
+            if port.state == State::Closed {
                 port.open();
             }
             return port.line("tabula: ", text);
         }
         this::cpu::relax();
     }
-    let mut port = Port { registers: None, ring: Ring::new() };
+    let mut port = Port { state: State::Closed, ring: Ring::new() };
     port.open();
     port.line("\r\ntabula: ", text);
 }
 
 impl Port {
     fn open(&mut self) {
-        self.registers = match CONSOLE.place {
-            ConsolePlace::Mmio { mapped, .. } => {
-                // SAFETY: the planner maps the console's pages in fixmap slots for the life of the image.
-                Some(unsafe { Registers::memory(mapped) })
-            }
-            ConsolePlace::Port(first) => Some(Registers::ports(first)),
-            ConsolePlace::None => None,
-        };
-        if let Some(registers) = self.registers {
+        if let Some(registers) = registers() {
+            self.state = State::Open;
             write(registers, CONSOLE.init);
         }
     }
@@ -103,12 +105,23 @@ impl Port {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        let Some(registers) = self.registers else {
-            return bytes.iter().for_each(|byte| self.ring.push(*byte));
-        };
-        for byte in bytes {
-            send(registers, *byte);
+        match (self.state, registers()) {
+            (State::Open, Some(registers)) => bytes.iter().for_each(|byte| send(registers, *byte)),
+            (State::Open, None) | (State::Closed, _) => bytes.iter().for_each(|byte| self.ring.push(*byte)),
         }
+    }
+}
+
+/// The console's registers, where it has any: a constant, which whoever has opened the port may use.
+#[inline(always)]
+fn registers() -> Option<Registers> {
+    match CONSOLE.place {
+        ConsolePlace::Mmio { mapped, .. } => {
+            // SAFETY: the planner maps the console's pages in fixmap slots for the life of the image.
+            Some(unsafe { Registers::memory(mapped) })
+        }
+        ConsolePlace::Port(first) => Some(Registers::ports(first)),
+        ConsolePlace::None => None,
     }
 }
 
