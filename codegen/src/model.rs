@@ -223,6 +223,17 @@ pub struct Boot {
     pub entry_el: Sourced<u8>,
     /// x86: the frame below 1 MiB that secondaries start in.
     pub trampoline: Placement<Frame>,
+    /// What is done with the guests' images.
+    pub images: Sourced<Images>,
+}
+
+/// `boot.images`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// Added up, compared with the manifest, cleaned.
+    Checked,
+    /// Taken as they are.
+    Trusted,
 }
 
 /// `boot.entry`.

@@ -655,6 +655,8 @@ pub const MANIFEST: types::Manifest = types::Manifest {
     frame: paging::Frame::new(0x25d),
     mapped: paging::VirtAddr::new(0xffff_ffff_8040_2000),
 };
+/// What is done with guests' images before a guest starts.
+pub const IMAGE_CARE: types::Images = types::Images::Checked;
 /// The interrupt controller, and where its registers are mapped.
 pub const INTERRUPTS: types::Interrupts = types::Interrupts::Apic;
 /// The processors' timers.

@@ -9,7 +9,7 @@ use paging::{Frame, FrameRange, Ipa, Level, PAGE_BYTES};
 
 use crate::arch::this::{self, GuestFormat};
 use crate::board::types::{Domain, GuestGic};
-use crate::board::{BLOBS, DOMAIN_AREA, DOMAINS, GUEST_TABLES};
+use crate::board::{BLOBS, DOMAIN_AREA, DOMAINS, GUEST_TABLES, IMAGE_CARE};
 use crate::mm::domain_area::DomainId;
 use crate::mm::frames::{Node, Owner};
 use crate::mm::guest_tables::TablesPlan;
@@ -125,10 +125,13 @@ fn make(domain: &'static Domain, manifest: &Manifest) -> Result<(), DomainError>
         vcpus: domain.vcpus,
         memory: &parts,
         images: &images,
+        care: IMAGE_CARE,
     };
     let Made { placed, tables } = spaces::make(domain, &plan).map_err(|error| DomainError::Build(domain, error))?;
-    if let Some((_, blob)) =
-        placed.iter().zip(blobs.into_iter().flatten()).find(|(placed, blob)| placed.sum != manifest[*blob].sum)
+    if let Some((_, blob)) = placed
+        .iter()
+        .zip(blobs.into_iter().flatten())
+        .find(|(placed, blob)| placed.sum.is_some_and(|sum| sum != manifest[*blob].sum))
     {
         return Err(DomainError::Manifest(ManifestError::Sum { blob: &BLOBS[blob] }));
     }

@@ -5,9 +5,10 @@ use paging::{Frame, Level, PAGE_BYTES, PhysAddr, VirtAddr};
 use super::{Checker, pa_bits_max, placement};
 use crate::codes;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::model::{self, Arch, BootEntry, Cpus, EnableMethod, Extents, Origin, Placement, Retention, Sourced};
+use crate::model::{self, Arch, BootEntry, Cpus, EnableMethod, Extents, Images, Origin, Placement, Retention, Sourced};
 use crate::schema::{
-    AddressWindow, Boot, EntryWord, Image, ImageDebug, ImageSelfTest, Layout, Mapcache, RetentionWord, Size, Written,
+    AddressWindow, Boot, EntryWord, Image, ImageDebug, ImageSelfTest, ImagesWord, Layout, Mapcache, RetentionWord,
+    Size, Written,
 };
 
 /// Entries of a table.
@@ -56,7 +57,17 @@ pub(super) fn boot(checker: &mut Checker, boot: &Written<Boot>, arch: Arch) -> O
         }
     };
     let trampoline = trampoline(checker, table, arch);
-    Some(model::Boot { entry, load, entry_el, trampoline })
+    let images = match &table.images {
+        None => Sourced { value: Images::Checked, from: Origin::Default },
+        Some(written) => Sourced {
+            value: match written.value {
+                ImagesWord::Checked => Images::Checked,
+                ImagesWord::Trusted => Images::Trusted,
+            },
+            from: checker.origin(written.span),
+        },
+    };
+    Some(model::Boot { entry, load, entry_el, trampoline, images })
 }
 
 fn wrong_entry(checker: &mut Checker, span: Span, word: &str, arch: &str, right: &str) -> Option<model::Boot> {

@@ -8,7 +8,8 @@ use quote::{format_ident, quote};
 use super::rust::{count, frame, guest_physical, hex, origin, physical, virtual_address};
 use super::{beliefs, guest, interrupts, memory};
 use crate::model::{
-    BanksFrom, Conduit, ConsolePlace, EnableMethod, GuestConsole, OnReboot, PowerOff, UartFlag, UartRegister, Width,
+    BanksFrom, Conduit, ConsolePlace, EnableMethod, GuestConsole, Images, OnReboot, PowerOff, UartFlag, UartRegister,
+    Width,
 };
 use crate::plan::{Access, Plan, Window};
 
@@ -254,6 +255,10 @@ fn devices(plan: &Plan) -> TokenStream {
         EnableMethod::None => quote!(types::EnableMethod::None),
     };
     let (manifest, mapped) = (frame(plan.manifest), virtual_address(plan.fixed.manifest));
+    let images = match plan.board.boot.images.value {
+        Images::Checked => quote!(types::Images::Checked),
+        Images::Trusted => quote!(types::Images::Trusted),
+    };
     quote! {
         #console
         #[doc = " How the machine is switched off."]
@@ -262,6 +267,8 @@ fn devices(plan: &Plan) -> TokenStream {
         pub const ENABLE: types::EnableMethod = #enable;
         #[doc = " The page with each blob's length and sum."]
         pub const MANIFEST: types::Manifest = types::Manifest { frame: #manifest, mapped: #mapped };
+        #[doc = " What is done with guests' images before a guest starts."]
+        pub const IMAGE_CARE: types::Images = #images;
     }
 }
 

@@ -305,11 +305,25 @@ pub struct Boot {
     ///
     /// unit: physical address, multiple of 4 KiB below 640 KiB, or "auto"; default: "auto"
     pub trampoline: Option<Written<Place>>,
+    /// What is done with the guests' images before a guest starts.
+    ///
+    /// unit: word; default: "checked"
+    pub images: Option<Written<ImagesWord>>,
 }
 
 impl Boot {
     /// Default of `entry-el`.
     pub const ENTRY_EL: u8 = 2;
+}
+
+/// Words of `boot.images`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImagesWord {
+    /// Each is added up and compared with the manifest, and cleaned to the point of coherency.
+    Checked,
+    /// Those that lie in their place are taken as they are: the loader has verified them and cleaned them.
+    Trusted,
 }
 
 /// Words of `boot.entry`.

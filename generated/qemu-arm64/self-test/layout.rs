@@ -643,6 +643,8 @@ pub const MANIFEST: types::Manifest = types::Manifest {
     frame: paging::Frame::new(0x4_03ad),
     mapped: paging::VirtAddr::new(0x0a00_0040_1000),
 };
+/// What is done with guests' images before a guest starts.
+pub const IMAGE_CARE: types::Images = types::Images::Checked;
 /// The interrupt controller, and where its registers are mapped.
 pub const INTERRUPTS: types::Interrupts = types::Interrupts::GicV3 {
     distributor: paging::VirtAddr::new(0x0a00_0060_0000),

@@ -290,6 +290,15 @@ pub struct Manifest {
     pub mapped: VirtAddr,
 }
 
+/// `boot.images`: what is done with those that lie in their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// Each is added up and compared with the manifest, and cleaned to the point of coherency.
+    Checked,
+    /// Each is taken as the loader left it.
+    Trusted,
+}
+
 /// A guest, as planned.
 #[derive(Clone, Copy, Debug)]
 pub struct Domain {

@@ -16,6 +16,7 @@ use core::fmt;
 use arrayvec::ArrayVec;
 use paging::{FrameRange, GuestAccess, GuestAttributes, Ipa, Memory, PAGE_BYTES};
 
+use crate::board::types::Images;
 use crate::machine::GuestMachine;
 use crate::mm::buddy::{AllocError, DomainHeap};
 use crate::mm::domain_area::{AreaError, AreaLayout, Closed, DomainArea, DomainId};
@@ -98,6 +99,8 @@ pub struct DomainPlan<'p> {
     pub memory: &'p [Part],
     /// What lies in it at the start: [`IMAGES`] at most.
     pub images: &'p [Image],
+    /// What is done with those that lie in their place already.
+    pub care: Images,
 }
 
 /// Why there is no domain: every frame is back.
@@ -236,7 +239,7 @@ impl<F: NestedFormat> DomainSpace<F> {
                 Part::Device { at, frames } => self.map(here, tools, at, frames, REGISTERS)?,
             }
         }
-        let placed = self.place_all(here, plan.images)?;
+        let placed = self.place_all(here, plan)?;
         let mut memory = plan.memory.iter().filter(|part| part.is_memory());
         memory.try_for_each(|part| self.scrub_around(here, tools, part, plan.images))?;
         for _ in 0..plan.vcpus {

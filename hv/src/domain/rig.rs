@@ -11,7 +11,7 @@ use super::grants;
 use super::guests::{Guests, RING_PAGES, Window};
 use super::hypercall::{Outcome, call};
 use super::world::{Caller, DomainNumber, ShowError, World};
-use crate::board::types::GuestConsole;
+use crate::board::types::{GuestConsole, Images};
 use crate::fault::Attempt;
 use crate::mm::checker::Verdict;
 use crate::mm::domain_area::{DomainId, DomainSlot, Loaded};
@@ -98,7 +98,15 @@ fn make(rig: &Rig<'_, El2>, system: &mut System, domain: DomainNumber) -> Made {
         retention: Retention::PoolWindow,
         limit_frames: 16,
     };
-    let plan = DomainPlan { id: id(domain), layout: layout::<El2>(), tables, vcpus: 2, memory: &MEMORY, images: &[] };
+    let plan = DomainPlan {
+        id: id(domain),
+        layout: layout::<El2>(),
+        tables,
+        vcpus: 2,
+        memory: &MEMORY,
+        images: &[],
+        care: Images::Checked,
+    };
     let mut scrub = rig.cpus[0].scrub_window();
     rig.cpus[0].idle(|here| {
         let mut tools = Tools { heap: &mut system.domain, vmap: &mut system.vmap, scrub: &mut scrub };

@@ -5,6 +5,7 @@
 use paging::{Frame, Ipa, Level};
 
 use crate::arch::this;
+use crate::board::types::Images;
 use crate::board::{DOMAIN_AREA, DOMAINS};
 use crate::domain::builder::{self, DomainPlan, DomainSpace, Image, Part, Ready, Tools};
 use crate::mm::domain_area::{Closed, DomainId, DomainSlot};
@@ -81,6 +82,7 @@ impl<F: NestedFormat> Fabricated<F> {
             vcpus: VCPUS,
             memory,
             images,
+            care: Images::Checked,
         }
     }
 

@@ -4,9 +4,9 @@ use paging::{Frame, FrameRange, Ipa, PhysAddr};
 
 use crate::model::{
     Arch, BanksFrom, Board, Boot, BootEntry, Conduit, Console, ConsolePlace, Core, Cpus, DirectmapPolicy, Domain,
-    EnableMethod, Extents, GuestConsole, GuestTables, Heap, Irq, Kernel, Layout, MappedBy, Memory, Mmio, OnReboot,
-    Origin, Placement, PolicyChoice, Pools, PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner, Retention,
-    Sourced, Timer, Uart, UartFlag, UartRegister, Width,
+    EnableMethod, Extents, GuestConsole, GuestTables, Heap, Images, Irq, Kernel, Layout, MappedBy, Memory, Mmio,
+    OnReboot, Origin, Placement, PolicyChoice, Pools, PowerOff, RamBank, Reserved, ReservedKind, ReservedOwner,
+    Retention, Sourced, Timer, Uart, UartFlag, UartRegister, Width,
 };
 
 fn line<T>(value: T, line: u32) -> Sourced<T> {
@@ -130,6 +130,7 @@ pub(crate) fn arm64() -> Board {
             load: Placement::Auto(Origin::Line(50)),
             entry_el: line(2, 51),
             trampoline: Placement::Auto(Origin::Default),
+            images: line(Images::Checked, 52),
         },
         power_off: line(PowerOff::Psci, 8),
         layout: layout(),

@@ -1,15 +1,16 @@
 //! Images to where the guest expects them: page by page, two frames mapped at a time.
 //!
-//! An image that lies there already is read and not written, but for the end of its last page. Every byte is read once,
-//! what was added up is what was copied; only an image that moves up over itself is added up first. Behind the last byte
-//! of an image its page is zero.
+//! An image that lies there already is read and not written, but for the end of its last page; where the loader is trusted
+//! it is not even read. Every byte is read once, what was added up is what was copied; only an image that moves up over
+//! itself is added up first. Behind the last byte of an image its page is zero.
 
 use core::ops::Range;
 
 use arrayvec::ArrayVec;
 use paging::{Frame, FrameRange, Index, Ipa, PAGE_BYTES};
 
-use super::{BuildError, DomainSpace, IMAGES, pages_on};
+use super::{BuildError, DomainPlan, DomainSpace, IMAGES, pages_on};
+use crate::board::types::Images;
 use crate::domain::manifest::Sum;
 use crate::machine::Machine;
 use crate::mm::guest_tables::NestedFormat;
@@ -52,8 +53,8 @@ impl Image {
 pub struct Placed {
     /// Pages that were copied: none of those that lay in their place.
     pub copied_pages: u64,
-    /// What its bytes add up to, as the manifest has it.
-    pub sum: u64,
+    /// What its bytes add up to, as the manifest has it; `None` where they were not read.
+    pub sum: Option<u64>,
 }
 
 /// In which order pages are copied.
@@ -63,6 +64,8 @@ enum Direction {
     Up,
     /// The last one first: the image moves up over itself.
     Down,
+    /// Not at all: every page lies where it is to be.
+    Nowhere,
 }
 
 impl<F: NestedFormat> DomainSpace<F> {
@@ -70,10 +73,10 @@ impl<F: NestedFormat> DomainSpace<F> {
     pub(super) fn place_all<M: Machine, const SLOTS: usize>(
         &self,
         here: &Here<'_, M, View<'_, M, SLOTS>>,
-        images: &[Image],
+        plan: &DomainPlan<'_>,
     ) -> Result<ArrayVec<Placed, IMAGES>, BuildError<F>> {
-        let place = |number| self.place(here, &images[number], &images[number + 1..]);
-        (0..images.len()).map(place).collect()
+        let place = |number| self.place(here, &plan.images[number], &plan.images[number + 1..], plan.care);
+        (0..plan.images.len()).map(place).collect()
     }
 
     /// Brings an image to its place, while those in `later` still lie where they were.
@@ -82,10 +85,17 @@ impl<F: NestedFormat> DomainSpace<F> {
         here: &Here<'_, M, View<'_, M, SLOTS>>,
         image: &Image,
         later: &[Image],
+        care: Images,
     ) -> Result<Placed, BuildError<F>> {
         let (mut copied_pages, mut sum) = (0, Sum::EMPTY);
         match self.direction(here, image, later)? {
-            Direction::Up => {
+            Direction::Nowhere if care == Images::Trusted => {
+                if let Some(last) = image.pages().checked_sub(1) {
+                    finish(&map(here, image.first.add(last)), image.bytes_in(last));
+                }
+                return Ok(Placed { copied_pages, sum: None });
+            }
+            Direction::Nowhere | Direction::Up => {
                 let mut page = 0;
                 while page < image.pages() {
                     let run = self.place_of(here, image, page)?;
@@ -105,7 +115,7 @@ impl<F: NestedFormat> DomainSpace<F> {
                 }
             }
         }
-        Ok(Placed { copied_pages, sum: sum.get() })
+        Ok(Placed { copied_pages, sum: Some(sum.get()) })
     }
 
     /// The frames behind page number `page` of where an image is to be, and what follows in the same leaf.
@@ -136,22 +146,24 @@ impl<F: NestedFormat> DomainSpace<F> {
         if later.iter().any(|other| image.shares_pages_with(other)) {
             return Err(overwrites);
         }
-        let (mut up, mut down, mut page) = (true, true, 0);
+        let (mut up, mut down, mut stays, mut page) = (true, true, true, 0);
         while page < image.pages() {
             let to = self.place_of(here, image, page)?;
             if later.iter().any(|other| other.frames().intersects(to)) {
                 return Err(overwrites);
             }
+            stays &= to.first == from.first.add(page);
             if to.intersects(from) {
                 up &= to.first <= from.first.add(page);
                 down &= to.first >= from.first.add(page);
             }
             page += to.frames;
         }
-        match (up, down) {
-            (true, _) => Ok(Direction::Up),
-            (false, true) => Ok(Direction::Down),
-            (false, false) => Err(overwrites),
+        match (stays, up, down) {
+            (true, ..) => Ok(Direction::Nowhere),
+            (false, true, _) => Ok(Direction::Up),
+            (false, false, true) => Ok(Direction::Down),
+            (false, false, false) => Err(overwrites),
         }
     }
 }
@@ -190,15 +202,19 @@ impl PageCopy {
             each_piece(&map(here, self.from), 0..self.bytes, sum, |offset, piece| put(&to, offset, piece));
             1
         };
-        let mut tail = self.bytes;
-        while tail < PAGE_BYTES as usize {
-            let bytes = (PAGE_BYTES as usize - tail).min(BUFFER_BYTES);
-            put(&to, tail, &[0; BUFFER_BYTES][..bytes]);
-            tail += bytes;
-        }
-        to.clean();
+        finish(&to, self.bytes);
         copied
     }
+}
+
+/// Zeroes what lies behind the first `tail` bytes of a page, and cleans the page.
+fn finish<M: Machine, const SLOTS: usize>(page: &Mapped<'_, M, SLOTS>, mut tail: usize) {
+    while tail < PAGE_BYTES as usize {
+        let bytes = (PAGE_BYTES as usize - tail).min(BUFFER_BYTES);
+        put(page, tail, &[0; BUFFER_BYTES][..bytes]);
+        tail += bytes;
+    }
+    page.clean();
 }
 
 fn map<'c, M: Machine, const SLOTS: usize>(

@@ -10,6 +10,7 @@ use std::vec::Vec;
 use paging::{El2, Ept, Frame, FrameRange, Index, Ipa, Level, LongMode, Npt, PAGE_BYTES, Stage2};
 
 use super::{BuildError, DomainPlan, DomainSpace, Image, Part, Placed, Ready, Tools, build, pages_on};
+use crate::board::types::Images;
 use crate::domain::manifest::Sum;
 use crate::mm::buddy::Counts;
 use crate::mm::checker::Verdict;
@@ -29,7 +30,7 @@ const TABLES: TablesPlan =
 
 fn plan<F: HostFormat>(retention: Retention, memory: &'static [Part]) -> DomainPlan<'static> {
     let tables = TablesPlan { retention, ..TABLES };
-    DomainPlan { id: ID, layout: layout::<F>(), tables, vcpus: 2, memory, images: &[] }
+    DomainPlan { id: ID, layout: layout::<F>(), tables, vcpus: 2, memory, images: &[], care: Images::Checked }
 }
 
 /// A part of memory out of the heap.
@@ -177,8 +178,10 @@ fn a_domain_is_built_and_destroyed<F: HostFormat, G: NestedFormat>(retention: Re
         let memory = heap(2 * BLOCK + 300);
         let plan = DomainPlan { memory: &memory, images: &images, ..plan::<F>(retention, &[]) };
         let (built, placed) = make::<F, G>(&rig.cpus[0], system, &plan).expect("there is plenty");
-        let expected: Vec<_> =
-            seeded.iter().map(|(image, seed)| Placed { copied_pages: image.pages(), sum: sum(image, *seed) }).collect();
+        let expected: Vec<_> = seeded
+            .iter()
+            .map(|(image, seed)| Placed { copied_pages: image.pages(), sum: Some(sum(image, *seed)) })
+            .collect();
         assert_eq!(placed, expected);
         assert_memory(rig, &built, pages, &seeded);
         // Two live maps for a copy, one for a table; a walk's levels and one more is what there is room for.
