@@ -113,14 +113,32 @@ impl<F: NestedFormat> DomainSpace<F> {
                 }
                 Next::Ahead(pages) => pages.min(part.pages() - done),
             };
-            let leaf = self.tables.translate(here, at).ok_or(BuildError::Outside(at))?;
-            let inside = (at.get() - leaf.at.get()) / paging::PAGE_BYTES;
-            let frames = FrameRange::new(leaf.frame.add(inside), run.min(leaf.level.entry_frames() - inside));
-            let whole = FrameRange::new(leaf.frame, leaf.level.entry_frames());
+            let (frames, whole) = self.behind(here, part, done, run)?;
             tools.scrub.scrub_of(here, frames, whole);
             done += frames.frames;
         }
         Ok(())
+    }
+
+    /// Frames behind pages of a part from number `done` on, `run` of them at most, and what is the domain's around them:
+    /// planned ones are known, others are in its tables.
+    fn behind<M: GuestMachine, const SLOTS: usize>(
+        &self,
+        here: &Here<'_, M, View<'_, M, SLOTS>>,
+        part: &Part,
+        done: u64,
+        run: u64,
+    ) -> Result<(FrameRange, FrameRange), BuildError<F>> {
+        match *part {
+            Part::Planned { frames, .. } => Ok((FrameRange::new(frames.first.add(done), run), frames)),
+            Part::Heap { at, .. } | Part::Device { at, .. } => {
+                let at = pages_on(at, done);
+                let leaf = self.tables.translate(here, at).ok_or(BuildError::Outside(at))?;
+                let inside = (at.get() - leaf.at.get()) / paging::PAGE_BYTES;
+                let frames = FrameRange::new(leaf.frame.add(inside), run.min(leaf.level.entry_frames() - inside));
+                Ok((frames, FrameRange::new(leaf.frame, leaf.level.entry_frames())))
+            }
+        }
     }
 }
 
