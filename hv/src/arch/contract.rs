@@ -79,6 +79,10 @@ const _: unsafe fn(VirtAddr, u64) = this::cache::flush;
 
 /// Copies bytes; what it reads may change meanwhile, and what arrives where the ranges overlap is open.
 const _: unsafe fn(*const u8, *mut u8, usize) = this::copy::bytes;
+/// Loads a word, little-endian, from any address.
+const _: fn(&[u8; 8]) -> u64 = this::copy::load_word;
+/// Stores one.
+const _: fn(&mut [u8; 8], u64) = this::copy::store_word;
 
 /// Starts one secondary: its root is complete; it arrives in `boot::start_secondary`.
 const _: fn(CpuIndex) -> Result<(), StartError> = this::smp::start;

@@ -128,6 +128,16 @@ pub mod cache {
 /// No memory but the tests'.
 #[expect(unsafe_code, reason = "the contract's functions are unsafe")]
 pub mod copy {
+    /// A word, little-endian, at any address.
+    pub fn load_word(from: &[u8; 8]) -> u64 {
+        u64::from_le_bytes(*from)
+    }
+
+    /// Stores one.
+    pub fn store_word(to: &mut [u8; 8], word: u64) {
+        *to = word.to_le_bytes();
+    }
+
     /// A test that gets here has failed.
     ///
     /// # Safety

@@ -128,7 +128,7 @@ impl World<SLOTS> for Here {
         2 << 56 | 2 << 8 | u64::from(self.domain.map.event_intid)
     }
 
-    fn print(&mut self, text: &[u8]) {
+    fn print(&self, text: &[u8]) {
         output::write(self.domain, text);
     }
 

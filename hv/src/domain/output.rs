@@ -5,6 +5,7 @@
 
 use spin::mutex::TicketMutex;
 
+use crate::arch::this::copy;
 use crate::board::DOMAINS;
 use crate::board::types::Domain;
 use crate::console;
@@ -74,8 +75,9 @@ impl Line {
             (text[taken..].first_chunk::<WORD_BYTES>(), self.bytes[self.used..].first_chunk_mut::<WORD_BYTES>())
         {
             // Bytes from the first unprintable one on are written over.
-            *room = *word;
-            let marked = unprintable(u64::from_le_bytes(*word));
+            let word = copy::load_word(word);
+            copy::store_word(room, word);
+            let marked = unprintable(word);
             let good = marked.trailing_zeros() as usize / u8::BITS as usize;
             self.used += good;
             taken += good;

@@ -2,6 +2,7 @@
 //!
 //! A guest's virtual addresses are its intermediate ones, as before it turns its MMU on.
 
+use core::cell::RefCell;
 use std::vec::Vec;
 
 use paging::{El2, Frame, FrameRange, GuestAccess, GuestAttributes, Index, Ipa, Level, Memory, PAGE_BYTES, Stage2};
@@ -55,7 +56,7 @@ pub(crate) struct TestWorld<'r, 's> {
     /// Upcalls since the test looked.
     pub(crate) upcalls: Vec<(DomainNumber, u32)>,
     /// What was printed.
-    pub(crate) printed: Vec<u8>,
+    pub(crate) printed: RefCell<Vec<u8>>,
 }
 
 /// Runs a test with both domains up and the first one loaded; no frame is missing afterwards.
@@ -71,7 +72,7 @@ pub(crate) fn with_guests(test: impl FnOnce(&mut TestWorld<'_, '_>)) {
         }
         let loaded = rig.cpus[0].switch(None, Some(&slots[0])).expect("open");
         let caller = Caller { domain: ONE, vcpu: 0 };
-        let (upcalls, printed) = (Vec::new(), Vec::new());
+        let (upcalls, printed) = (Vec::new(), RefCell::new(Vec::new()));
         let mut world =
             TestWorld { rig, system, slots: &slots, spaces, loaded, caller, guests: &guests, upcalls, printed };
         for domain in [ONE, TWO] {
@@ -266,8 +267,8 @@ impl<'s> World<SLOTS> for TestWorld<'_, 's> {
         2 << 56 | 31
     }
 
-    fn print(&mut self, text: &[u8]) {
-        self.printed.extend_from_slice(text);
+    fn print(&self, text: &[u8]) {
+        self.printed.borrow_mut().extend_from_slice(text);
     }
 
     fn wait() {}

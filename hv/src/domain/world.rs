@@ -97,7 +97,7 @@ pub trait World<const SLOTS: usize> {
     fn callback(&self) -> u64;
 
     /// Prints what the caller wrote.
-    fn print(&mut self, text: &[u8]);
+    fn print(&self, text: &[u8]);
 
     /// Lets others go first while a lock is waited for.
     fn wait();

@@ -8,6 +8,26 @@
 
 use core::arch::asm;
 
+/// A word, little-endian, at any address: in one instruction, where the compiler has to put it together from bytes.
+#[inline(always)]
+pub fn load_word(from: &[u8; 8]) -> u64 {
+    let word;
+    // SAFETY: the reference says that the eight bytes can be read.
+    unsafe {
+        asm!("ldr {word}, [{from}]", word = out(reg) word, from = in(reg) from, options(nostack, pure, readonly, preserves_flags));
+    }
+    word
+}
+
+/// Stores one.
+#[inline(always)]
+pub fn store_word(to: &mut [u8; 8], word: u64) {
+    // SAFETY: the reference says that the eight bytes can be written, by nobody else.
+    unsafe {
+        asm!("str {word}, [{to}]", word = in(reg) word, to = in(reg) to, options(nostack, preserves_flags));
+    }
+}
+
 /// Copies `bytes` bytes.
 ///
 /// # Safety
@@ -45,13 +65,16 @@ pub unsafe fn bytes(from: *const u8, to: *mut u8, bytes: usize) {
             "5: tbz {n}, #3, 6f",
             "ldr {a}, [{from}], #8",
             "str {a}, [{to}], #8",
-            "6: ands {n}, {n}, #7",
-            "b.eq 8f",
-            "7: ldrb {a:w}, [{from}], #1",
-            "strb {a:w}, [{to}], #1",
-            "subs {n}, {n}, #1",
-            "b.ne 7b",
-            "8:",
+            "6: tbz {n}, #2, 7f",
+            "ldr {a:w}, [{from}], #4",
+            "str {a:w}, [{to}], #4",
+            "7: tbz {n}, #1, 8f",
+            "ldrh {a:w}, [{from}], #2",
+            "strh {a:w}, [{to}], #2",
+            "8: tbz {n}, #0, 9f",
+            "ldrb {a:w}, [{from}]",
+            "strb {a:w}, [{to}]",
+            "9:",
             from = inout(reg) from => _,
             to = inout(reg) to => _,
             n = inout(reg) bytes => _,

@@ -7,6 +7,18 @@
 
 use core::arch::asm;
 
+/// A word, little-endian, at any address.
+#[inline(always)]
+pub fn load_word(from: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*from)
+}
+
+/// Stores one.
+#[inline(always)]
+pub fn store_word(to: &mut [u8; 8], word: u64) {
+    *to = word.to_le_bytes();
+}
+
 /// Copies `bytes` bytes.
 ///
 /// # Safety

@@ -38,7 +38,7 @@ fn what_is_between_the_indices_is_printed_once() {
             assert_eq!(send(world, read, written), Outcome::Answer(0));
             let expected: std::vec::Vec<u8> =
                 (0..written.wrapping_sub(read)).map(|at| (read.wrapping_add(at) % 2048 % 251) as u8).collect();
-            assert_eq!(std::mem::take(&mut world.printed), expected, "{read}..{written}");
+            assert_eq!(world.printed.take(), expected, "{read}..{written}");
             let indices = world.peek(ONE, ring() + INDICES);
             assert_eq!((indices as u32, (indices >> 32) as u32), (written, written), "all of it was read");
         }
@@ -51,7 +51,7 @@ fn indices_that_make_no_sense_are_skipped() {
         fill(world);
         for (read, written) in [(0, 2049), (1, 0), (0, u32::MAX), (u32::MAX, u32::MAX - 1)] {
             assert_eq!(send(world, read, written), Outcome::Answer(0));
-            assert_eq!(world.printed, [], "{read}..{written}");
+            assert_eq!(world.printed.take(), [], "{read}..{written}");
             assert_eq!(world.peek(ONE, ring() + INDICES) as u32, written);
         }
     });

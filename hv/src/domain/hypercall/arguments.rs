@@ -11,6 +11,8 @@ use crate::mm::guest_walk::GuestVirt;
 
 /// A structure, as it was when it was read.
 #[derive(Clone, Copy)]
+// Aligned as its largest fields are, so that each is one load.
+#[repr(C, align(8))]
 pub(super) struct Copied<const BYTES: usize>([u8; BYTES]);
 
 impl<const BYTES: usize> Copied<BYTES> {
@@ -54,7 +56,7 @@ fn read_bytes<const SLOTS: usize>(world: &impl World<SLOTS>, at: u64, into: &mut
     while done < into.len() {
         let (at, part) = part(at, done, into.len())?;
         let frame = world.translate(at, Attempt::Read).ok_or(Errno::Fault)?;
-        let page = world.open(world.caller().domain, frame).map_err(|_| Errno::NoMemory)?;
+        let page = world.view().map(frame).map_err(|_| Errno::NoMemory)?;
         if world.past_caches() {
             page.clean();
         }

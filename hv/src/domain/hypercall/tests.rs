@@ -94,13 +94,13 @@ fn what_is_written_is_printed_in_order_across_pages() {
             world.poke(BASE + PAGE_BYTES + 8 * word as u64, &[value]);
         }
         assert_eq!(world.call(18, [0, 4096 - 13, at, 0, 0]), DONE);
-        assert_eq!(world.printed, text[13..]);
+        assert_eq!(*world.printed.borrow(), text[13..]);
         assert_eq!(world.call(18, [0, 4097, at, 0, 0]), failed(Errno::TooBig));
         assert_eq!(world.call(18, [0, 1, EMPTY, 0, 0]), failed(Errno::Fault));
         assert_eq!(world.call(18, [0, 0, EMPTY, 0, 0]), DONE, "no byte of it is read");
         assert_eq!(world.call(18, [1, u64::MAX, u64::MAX, 0, 0]), DONE, "nothing to read");
         assert_eq!(world.call(18, [2, 0, 0, 0, 0]), failed(Errno::NoCall));
-        assert_eq!(world.printed.len(), 4096 - 13);
+        assert_eq!(world.printed.borrow().len(), 4096 - 13);
     });
 }
 
