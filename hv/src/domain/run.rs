@@ -91,9 +91,21 @@ fn with<R>(body: impl FnOnce(&mut All) -> R) -> R {
     body(&mut SCHEDULER.lock())
 }
 
-/// Has a CPU ask what it is to do: this one, too, when it is back in its guest.
+/// Whether each CPU is to look before its guest goes on: its own business.
+static LOOK: [AtomicBool; CPUS.len()] = [const { AtomicBool::new(false) }; CPUS.len()];
+
+/// Has a CPU ask what it is to do: another one is interrupted, this one looks before its guest goes on.
 fn look(cpu: CpuIndex) {
-    this::smp::nudge(cpu);
+    if cpu == this::cpu::index() {
+        LOOK[cpu.get()].store(true, Ordering::Relaxed);
+    } else {
+        this::smp::nudge(cpu);
+    }
+}
+
+/// Whether this CPU's vCPU may have something to take, or its turn is over: to [`ask`] before it goes on.
+pub fn is_to_look() -> bool {
+    LOOK[this::cpu::index().get()].load(Ordering::Relaxed)
 }
 
 /// Starts every domain, and runs what there is to run; the machine is switched off when none is left.
@@ -188,6 +200,7 @@ pub enum Now {
 pub fn ask() -> Now {
     sync::poll();
     let (cpu, now) = (this::cpu::index(), this::cpu::ticks());
+    LOOK[cpu.get()].store(false, Ordering::Relaxed);
     let (goes_on, wanted, due) = with(|all| {
         all.expire(now);
         (all.goes_on(cpu), all.is_wanted(cpu), all.next_due(cpu))

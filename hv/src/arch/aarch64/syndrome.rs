@@ -118,6 +118,11 @@ impl Syndrome {
         }
     }
 
+    /// The immediate of a hypervisor call, and of nothing else. EC 0x16.
+    pub const fn hvc(self) -> Option<u16> {
+        if self.0 >> 26 & 0x3f == 0x16 { Some(self.0 as u16) } else { None }
+    }
+
     /// Which wait trapped. ISS.TI, bits [1:0]: bit 0 tells WFE from WFI, with and without a time-out.
     pub const fn wait(self) -> Wait {
         if self.0 & 1 == 0 { Wait::Interrupt } else { Wait::Event }

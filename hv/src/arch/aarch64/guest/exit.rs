@@ -45,20 +45,25 @@ pub(in super::super) extern "C" fn exit(context: &mut Context, vector: u64) {
     assert_alias(context);
     let syndrome = Syndrome::new(ESR_EL2.get());
     match vector {
+        // What Linux does most on Xen's console; the others need a larger frame.
+        SYNCHRONOUS if syndrome.hvc() == Some(XEN_IMMEDIATE) => hypercall::call(context),
         SYNCHRONOUS => synchronous(context, syndrome),
         INTERRUPT | INTERRUPT_AARCH32 => interrupted(context),
-        SYNCHRONOUS_AARCH32 => stop(context, &format_args!("{} from AArch32", syndrome.class())),
+        SYNCHRONOUS_AARCH32 => stop_aarch32(context, syndrome),
         _ => stop(context, &"an interrupt that nobody asked for"),
+    }
+    if run::is_to_look() {
+        look(context);
     }
     mapcache::here().assert_empty(Moment::ReturnToGuest);
     assert_alias(context);
 }
 
+#[inline(never)]
 fn synchronous(context: &mut Context, syndrome: Syndrome) {
     let class = syndrome.class();
     match class {
         Class::Hvc(0) => psci::call(context),
-        Class::Hvc(XEN_IMMEDIATE) => hypercall::call(context),
         Class::Hvc(_) => context.x[0] = psci::NOT_SUPPORTED,
         // The trapped instruction has not run: step over it.
         Class::Smc(_) => {
@@ -111,10 +116,29 @@ fn data_abort(context: &mut Context, syndrome: Syndrome, abort: Abort) {
     }
 }
 
+/// It runs AArch32 code at EL0, which nothing here provides for.
+#[cold]
+fn stop_aarch32(context: &mut Context, syndrome: Syndrome) -> ! {
+    stop(context, &format_args!("{} from AArch32", syndrome.class()))
+}
+
 /// After an interrupt, another vCPU may have its turn.
+#[inline(never)]
 fn interrupted(context: &mut Context) {
+    context.vcpu().taken();
+    ask(context);
+}
+
+/// This vCPU was told something by what it did itself.
+#[inline(never)]
+fn look(context: &mut Context) {
+    context.vcpu().look();
+    ask(context);
+}
+
+/// Whether the vCPU goes on.
+fn ask(context: &mut Context) {
     let vcpu = context.vcpu();
-    vcpu.taken();
     match run::ask() {
         Now::GoOn => vcpu.arm(),
         Now::Leave => rest(context, Rest::Yield),
@@ -149,6 +173,7 @@ pub(super) fn end(context: &mut Context, how: End) -> ! {
 }
 
 /// Ends the guest with a line.
+#[cold]
 fn stop(context: &mut Context, why: &dyn fmt::Display) -> ! {
     save(context);
     let Context { domain, counter, .. } = context;

@@ -151,6 +151,11 @@ impl Vcpu {
         }
     }
 
+    /// Something may have been posted to it.
+    pub(super) fn look(self) {
+        self.refill(&mut Devices::lock(self.domain));
+    }
+
     /// Fills the list registers with what the vCPU may take, after something has changed.
     pub(super) fn refill(self, devices: &mut Devices) {
         let (shared, private) = devices.of(self.number);
@@ -222,9 +227,9 @@ impl Vcpu {
 
     /// Has the CPU's own timer say when the vCPU's physical timer is due, or when the CPU is to look.
     pub(super) fn arm(self) {
-        let own = match (self.due(), self.physical_line()) {
-            (Some(at), Line::Down) => at,
-            (Some(_), Line::Up) | (None, _) => NEVER,
+        let own = match self.due() {
+            Some(at) if self.physical_line() == Line::Down => at,
+            Some(_) | None => NEVER,
         };
         set_timer(own.min(ALARMS[cpu::index().get()].load(Ordering::Relaxed)));
     }
