@@ -1,5 +1,5 @@
 //! Counting instructions of a boot: what the figure is, how it is made, what it means. Operations of the memory system
-//! one by one are [`memory`]'s.
+//! one by one are [`memory`]'s, what Linux domains cost is [`linux`]'s.
 //!
 //! Counts come from the emulator's plugin by address range, never from a clock. The sum of them is compared with the
 //! emulated generic timer, which under `-icount shift=0` counts instructions too and knows nothing of the plugin: two
@@ -8,6 +8,7 @@
 pub mod boards;
 mod calls;
 mod counter;
+pub mod linux;
 pub mod memory;
 
 use std::path::Path;

@@ -20,7 +20,7 @@ use crate::planned::Planned;
 use crate::project::Project;
 use debian::Debian;
 
-pub use replaced::{PAYLOAD, replaced};
+pub use replaced::{PAYLOAD, replaced, tables};
 
 /// Which guests are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -92,6 +92,11 @@ fn did_not_run(plan: &Plan, blob: &Blob, failure: Failure) -> Failure {
         "{}\n  = help: domain {domain} of {board} did not run: go online once, or pass `--guest payload`",
         failure.text()
     ))
+}
+
+/// What is kept of Debian's, a line each: the file, its package, version and sum.
+pub fn debian(project: &Project, host: &Host) -> Result<Vec<String>, Failure> {
+    Debian::new(project, host).described()
 }
 
 /// The place of something below the build folder where guests are kept.

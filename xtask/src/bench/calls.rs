@@ -20,6 +20,14 @@ const SAID: &str = "payload: calls: ";
 const COLUMNS: [[&str; 2]; 5] =
     [["full", "lazy"], ["on-demand", "lazy"], ["on-demand", "strict"], ["none", "lazy"], ["none", "strict"]];
 
+/// A call that every column has, and what it may cost under `none` above what it costs under `full`.
+const UART: &str = "a read of an emulated UART's register";
+const COPY: &str = "a copy of 4096 bytes";
+/// Instructions for each page that a call touches.
+const PAGE: u64 = 80;
+/// Pages that it touches: a copy its structure, the grant, and two.
+const BESIDE_FULL: [(&str, u64); 2] = [(COPY, 4), (UART, 1)];
+
 /// Instructions of each call.
 #[derive(Debug, Serialize)]
 pub struct Calls {
@@ -43,20 +51,34 @@ pub struct Column {
 /// Counts calls under each policy.
 pub fn calls(builder: &Builder<'_>) -> Result<Calls, Failure> {
     let mut calls = Calls { machine: String::new(), columns: Vec::new() };
-    for [policy, retention] in COLUMNS {
-        let text = format!(
-            "[directmap]\npolicy = \"{policy}\"\n\n[layout]\nmapcache = {{ retention = \"{retention}\" }}\n\n\
-             [[domain]]\nname = \"payload\"\ncommand-line = \"role=calls\"\n"
-        );
-        let board = one_cpu_board(builder.project, &format!("calls-{policy}-{retention}"), &text)?;
-        let built = builder.build(&board, Profile::Release)?;
-        let mut command = emulator::command(builder.host, &built, &REPEATABLE.map(str::to_owned))?;
-        let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
-        outcome.verdict()?;
-        calls.machine = machine(&built);
-        calls.columns.push(Column { policy, retention, calls: read(&outcome.lines)? });
+    for column @ [policy, retention] in COLUMNS {
+        let mut column = Column { policy, retention, calls: run(builder, column, "hypercall", &mut calls.machine)? };
+        let others = run(builder, [policy, retention], "pl011", &mut calls.machine)?;
+        column.calls.extend(others.into_iter().filter(|(call, _)| call == UART));
+        calls.columns.push(column);
     }
     Ok(calls)
+}
+
+/// Counts what a guest with this console counts.
+fn run(
+    builder: &Builder<'_>,
+    [policy, retention]: [&str; 2],
+    console: &str,
+    on: &mut String,
+) -> Result<Vec<(String, u64)>, Failure> {
+    let text = format!(
+        "[directmap]\npolicy = \"{policy}\"\n\n\
+         [layout]\nmapcache = {{ slots-per-cpu = 64, retention = \"{retention}\" }}\n\n\
+         [[domain]]\nname = \"payload\"\nvcpus = 2\ncommand-line = \"role=calls\"\nconsole = \"{console}\"\n"
+    );
+    let board = one_cpu_board(builder.project, &format!("calls-{policy}-{retention}-{console}"), &text)?;
+    let built = builder.build(&board, Profile::Release)?;
+    let mut command = emulator::command(builder.host, &built, &REPEATABLE.map(str::to_owned))?;
+    let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
+    outcome.verdict()?;
+    *on = machine(&built);
+    read(&outcome.lines)
 }
 
 /// Each call and its instructions, out of the guest's lines.
@@ -82,6 +104,23 @@ fn measured(line: &str, tick_ns: u64) -> Option<(String, u64)> {
 }
 
 impl Calls {
+    /// What calls may cost under `none`, pages retained, above what they cost under `full`.
+    pub fn judge(&self) -> Vec<(String, Result<(), String>)> {
+        let figure = |policy: &str, retention: &str, call: &str| {
+            let column = self.columns.iter().find(|column| (column.policy, column.retention) == (policy, retention))?;
+            column.calls.iter().find(|(name, _)| name == call).map(|(_, count)| *count)
+        };
+        let verdict = |(call, pages): (&str, u64)| {
+            let result = match (figure("none", "lazy", call), figure("full", "lazy", call)) {
+                (Some(none), Some(full)) if none <= full + pages * PAGE => Ok(()),
+                (Some(none), Some(full)) => Err(format!("{none} instructions, and {full} under `full`")),
+                (None, _) | (_, None) => Err("it was not counted".into()),
+            };
+            (format!("{call}: at most {PAGE} instructions a page more than under `full`"), result)
+        };
+        BESIDE_FULL.map(verdict).to_vec()
+    }
+
     /// The figures for people, as a page.
     pub fn text(&self) -> String {
         let mut text = format!(
@@ -107,7 +146,7 @@ impl Calls {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{COPY, Calls, Column, UART, read};
 
     fn lines(text: &[&str]) -> Vec<String> {
         text.iter().map(|line| (*line).to_owned()).collect()
@@ -122,6 +161,27 @@ mod tests {
             "payload: calls: nothing, 1000 times, 0 ticks",
         ]);
         assert_eq!(read(&said).ok(), Some(vec![("a copy, of 4096 bytes".into(), 200), ("nothing".into(), 0)]));
+    }
+
+    #[test]
+    fn a_call_may_cost_so_much_a_page_more_than_under_full() {
+        let column = |policy, retention, copy, uart| Column {
+            policy,
+            retention,
+            calls: vec![(COPY.to_owned(), copy), (UART.to_owned(), uart)],
+        };
+        let failed = |copy, uart| {
+            let columns = vec![column("full", "lazy", 1000, 400), column("none", "lazy", copy, uart)];
+            let calls = Calls { machine: String::new(), columns };
+            calls.judge().iter().filter(|(_, result)| result.is_err()).count()
+        };
+        assert_eq!(failed(1320, 480), 0);
+        assert_eq!(failed(1321, 480), 1);
+        assert_eq!(failed(1320, 481), 1);
+        assert_eq!(Calls { machine: String::new(), columns: Vec::new() }.judge().len(), 2, "nothing is no pass");
+        assert!(
+            Calls { machine: String::new(), columns: Vec::new() }.judge().iter().all(|(_, result)| result.is_err())
+        );
     }
 
     #[test]

@@ -41,6 +41,12 @@ pub enum What {
         #[arg(long)]
         write: bool,
     },
+    /// Instructions that Debian's kernels cost the hypervisor, from its entry to their ends, one CPU, 1 GiB.
+    Linux {
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Instructions of a guest's calls under each directmap policy, one CPU, 1 GiB.
     Calls {
         /// How to print it.

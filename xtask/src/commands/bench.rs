@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::bench::{self, boards, memory};
+use crate::bench::{self, boards, linux, memory};
 use crate::cli::{Bench, Format, What};
 use crate::commands::Context;
 use crate::failure::Failure;
@@ -28,8 +28,14 @@ pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failur
             boards.judge()
         }
         What::Calls { format } => {
-            print(*format, &bench::calls(&context.builder(Guest::Payload))?, bench::Calls::text);
-            Ok(())
+            let calls = bench::calls(&context.builder(Guest::Payload))?;
+            print(*format, &calls, bench::Calls::text);
+            over(calls.judge())
+        }
+        What::Linux { format } => {
+            let linux = linux::linux(&context.builder(Guest::Described))?;
+            print(*format, &linux, linux::Linux::text);
+            over(linux.judge())
         }
         What::Memory { platform, policy, format } => {
             let memory = memory::memory(&context.builder(Guest::Payload), platform.as_deref(), policy.as_deref())?;
@@ -44,6 +50,13 @@ pub(crate) fn execute(context: &Context, arguments: &Bench) -> Result<(), Failur
             if over.is_empty() { Ok(()) } else { Err(Failure::Run(over.join("\n"))) }
         }
     }
+}
+
+/// What is over its budget, if anything is.
+fn over(verdicts: Vec<(String, Result<(), String>)>) -> Result<(), Failure> {
+    let over: Vec<String> =
+        verdicts.into_iter().filter_map(|(what, result)| Some(format!("{what}: {}", result.err()?))).collect();
+    if over.is_empty() { Ok(()) } else { Err(Failure::Run(over.join("\n"))) }
 }
 
 fn print<T: Serialize>(format: Format, figures: &T, text: impl Fn(&T) -> String) {

@@ -58,6 +58,19 @@ impl<'a> Debian<'a> {
         })
     }
 
+    /// What is kept, a line each.
+    pub(super) fn described(&self) -> Result<Vec<String>, Failure> {
+        let one = |name: &str| {
+            let path = self.folder.join(format!("{name}.json"));
+            let record = std::fs::read(&path).map_err(|error| Failure::file("read", &path, &error))?;
+            let found: Found =
+                serde_json::from_slice(&record).map_err(|error| Failure::Environment(error.to_string()))?;
+            let Found { package, version, file, sha256 } = found;
+            Ok(format!("{file} of {package} {version}, sha256 {sha256}"))
+        };
+        ["kernel", "busybox"].into_iter().map(one).collect()
+    }
+
     /// What is kept under a name, or fetched now; a file that is not what its record says is fetched again.
     fn kept(&self, name: &str, fetch: impl FnOnce() -> Result<Vec<u8>, Failure>) -> Result<Vec<u8>, Failure> {
         let record = std::fs::read(self.folder.join(format!("{name}.json"))).ok();

@@ -25,7 +25,7 @@ pub fn replaced(project: &Project, board: &str, guests: &str) -> Result<String, 
 }
 
 /// A board file, table by table: each begins with its header.
-fn tables(text: &str) -> Vec<String> {
+pub fn tables(text: &str) -> Vec<String> {
     let mut tables = vec![String::new()];
     for line in text.lines() {
         if line.starts_with('[') {

@@ -1,9 +1,10 @@
-//! What a boot and the memory system's operations cost stays within budgets, on one board.
+//! What a boot, the memory system's operations, calls and Linux domains cost stays within budgets, on one board.
 //!
 //! Instructions and operations, never time: the same on every machine.
 
 use super::Bench;
-use crate::bench::{self, memory};
+use crate::bench::{self, linux, memory};
+use crate::failure::Failure;
 
 /// The board, and the policies that budgets speak of.
 const BOARD: &str = memory::BASES[0];
@@ -26,5 +27,14 @@ pub(super) fn run(bench: &mut Bench<'_>) {
             }),
             Err(failure) => bench.job(format!("bench memory: {policy}"), Err(failure)),
         }
+    }
+    judged(bench, "calls", bench::calls(&builder).map(|calls| calls.judge()));
+    judged(bench, "linux", linux::linux(&builder).map(|linux| linux.judge()));
+}
+
+fn judged(bench: &mut Bench<'_>, what: &str, verdicts: Result<Vec<linux::Verdict>, Failure>) {
+    match verdicts {
+        Ok(verdicts) => verdicts.into_iter().for_each(|(name, result)| bench.test(format!("{what}: {name}"), result)),
+        Err(failure) => bench.job(format!("bench {what}"), Err(failure)),
     }
 }

@@ -3,9 +3,9 @@
 //! Says ticks for so many repetitions; knows no instruction of the hypervisor's. A repetition's own few instructions are
 //! in the figures, and in that of doing nothing.
 
-use crate::machine::{hypercall, ticks, ticks_hz};
-use crate::say;
+use crate::machine::{hypercall, ticks, ticks_hz, uart_flags};
 use crate::xen::{self, Failed, Page};
+use crate::{say, smp};
 
 /// This domain's number.
 const ME: u64 = 1;
@@ -27,6 +27,12 @@ pub(crate) fn run() -> Result<(), Failed> {
     SHARED.take_event(port);
     say(format_args!("calls: {} ticks a second", ticks_hz()));
     measure("nothing", 1000, || Ok(()))?;
+    if uart_flags().is_some() {
+        return measure("a read of an emulated UART's register", 1000, || {
+            uart_flags();
+            Ok(())
+        });
+    }
     measure("a call that does nothing", 1000, || {
         hypercall(17, [0, 0, 0]);
         Ok(())
@@ -40,6 +46,10 @@ pub(crate) fn run() -> Result<(), Failed> {
         Ok(())
     })?;
     measure("a copy of 4096 bytes", 1000, || xen::copy_from(ME, GRANT, &TO))?;
+    if smp::let_second_yield() {
+        measure("two switches of vCPUs", 1000, xen::let_others_go_first)?;
+        smp::stop_second();
+    }
     (0..512).for_each(|at| FROM.set(at, u64::from_le_bytes(if at % 8 == 7 { *b"calls; \n" } else { *b"calls..." })));
     let text = FROM.number() * 4096;
     measure("a console write of 4096 bytes", 4, || match hypercall(18, [0, 4096, text]) {

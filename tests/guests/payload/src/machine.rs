@@ -7,6 +7,7 @@
 
 use core::arch::{asm, global_asm};
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// PSCI functions. Arm DEN 0022, by name.
 const SYSTEM_OFF: u64 = 0x8400_0008;
@@ -76,7 +77,38 @@ impl fmt::Write for Console {
     }
 }
 
+/// The UART that lines go to; 0 for hypercalls. PL011 (DDI 0183), UARTDR at 0, UARTFR at 0x18, TXFF bit 5.
+static UART: AtomicU64 = AtomicU64::new(0);
+const UART_FLAGS: u64 = 0x18;
+const UART_FULL: u32 = 1 << 5;
+
+/// Prints on this UART from now on, or through hypercalls.
+pub(crate) fn print_on(uart: Option<u64>) {
+    UART.store(uart.unwrap_or(0), Ordering::Relaxed);
+}
+
+/// The flags of the UART, if there is one.
+pub(crate) fn uart_flags() -> Option<u32> {
+    let uart = UART.load(Ordering::Relaxed);
+    (uart != 0).then(|| {
+        let at = core::ptr::with_exposed_provenance::<u32>((uart + UART_FLAGS) as usize);
+        // SAFETY: the device tree says that a PL011's registers are there.
+        unsafe { at.read_volatile() }
+    })
+}
+
+fn send(byte: u8) {
+    while uart_flags().is_some_and(|flags| flags & UART_FULL != 0) {}
+    let at = core::ptr::with_exposed_provenance_mut::<u32>(UART.load(Ordering::Relaxed) as usize);
+    // SAFETY: as above.
+    unsafe { at.write_volatile(u32::from(byte)) }
+}
+
 fn write(bytes: &[u8]) -> fmt::Result {
+    if UART.load(Ordering::Relaxed) != 0 {
+        bytes.iter().for_each(|byte| send(*byte));
+        return Ok(());
+    }
     let at = bytes.as_ptr().expose_provenance();
     match hypercall(CONSOLE_IO, [CONSOLE_WRITE, bytes.len() as u64, at as u64]) {
         0 => Ok(()),
@@ -103,7 +135,6 @@ pub(crate) fn granted_word(at: u64) -> u64 {
     // SAFETY: the caller has mapped a granted page there, inside the gigabyte that `mmu::enable` maps.
     unsafe { at.read_volatile() }
 }
-
 
 /// Has the hypervisor write its version's suffix into `buffer`; what it answers does not matter here.
 pub(crate) fn extra_version(buffer: &mut [u8]) {

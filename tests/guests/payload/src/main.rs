@@ -1,7 +1,7 @@
-//! The built-in guest: prints through console hypercalls, reads its device tree, turns its MMU on, lets all its processors work, does what its command
+//! The built-in guest: prints through console hypercalls, or on its UART where it has one, reads its device tree, turns its MMU on, lets all its processors work, does what its command
 //! line asks for, switches off.
 //!
-//! Never touches a device: it runs on every board that can run a guest.
+//! Never touches another device: it runs on every board that can run a guest.
 
 #![no_std]
 #![no_main]
@@ -24,13 +24,15 @@ use machine::Console;
 /// Entered from `_start` with a stack and zeroed variables; `device_tree` is the address that x0 held, `entered_ticks`
 /// what the generic timer's counter was then.
 extern "C" fn main(device_tree: u64, entered_ticks: u64) -> ! {
+    let facts = machine::device_tree(device_tree).and_then(tree::Facts::read);
+    machine::print_on(facts.as_ref().and_then(|facts| facts.uart));
     say(format_args!("hello from EL{}", machine::exception_level()));
     say(format_args!("entered at tick {entered_ticks} of {} Hz", machine::ticks_hz()));
-    match machine::device_tree(device_tree).and_then(tree::Facts::read) {
+    match facts {
         Some(facts) => {
             say(format_args!("device tree at {device_tree:#x}, {} bytes", facts.bytes));
             say(format_args!("memory at {:#x}, {} MiB", facts.memory_base, facts.memory_bytes >> 20));
-            mmu::enable(facts.memory_base);
+            mmu::enable(facts.memory_base, facts.uart);
             say(format_args!("mmu on"));
             smp::run();
             if facts.command_line.ends_with(audit::WORD) {

@@ -1,4 +1,4 @@
-//! The guest's own stage 1: one table, the gigabyte of its memory at its own address.
+//! The guest's own stage 1: one table, the gigabytes of its memory and its UART at their own addresses.
 //!
 //! Sources: Arm ARM (DDI 0487), "VMSAv8-64 translation table format descriptors", TCR_EL1, MAIR_EL1, SCTLR_EL1.
 
@@ -12,7 +12,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 const BLOCK_SHIFT: u32 = 30;
 /// Block descriptor: valid (bit 0), not a table; AttrIndx 0; SH inner (bits [9:8]); AF (bit 10).
 const BLOCK: u64 = 1 | 0b11 << 8 | 1 << 10;
-/// MAIR_EL1 attribute 0: Normal, write-back, read and write allocate, non-transient.
+/// The same for registers: AttrIndx 1 (bits [4:2]), XN (bit 54).
+const REGISTERS: u64 = 1 | 1 << 2 | 1 << 10 | 1 << 54;
+/// MAIR_EL1 attribute 0: Normal, write-back, read and write allocate, non-transient; attribute 1: Device-nGnRnE.
 const MAIR: u64 = 0xff;
 /// TCR_EL1: T0SZ 25 (39 bits, start at level 1), IRGN0 and ORGN0 write-back, SH0 inner, TG0 4 KiB, EPD1, IPS 40 bits.
 const TCR: u64 = 25 | 0b01 << 8 | 0b01 << 10 | 0b11 << 12 | 1 << 23 | 0b010 << 32;
@@ -24,12 +26,19 @@ struct Table([AtomicU64; 512]);
 
 static ROOT: Table = Table([const { AtomicU64::new(0) }; 512]);
 
-/// Maps the gigabyte around `memory` at its own address and turns MMU and caches on.
-pub(crate) fn enable(memory: u64) {
-    let index = memory >> BLOCK_SHIFT;
-    let entry = index << BLOCK_SHIFT | BLOCK;
-    ROOT.0[usize::try_from(index & 511).unwrap_or(0)].store(entry, Ordering::Relaxed);
+/// Maps the gigabyte around `memory` at its own address, and the one around a UART that is not in it, and turns MMU and
+/// caches on.
+pub(crate) fn enable(memory: u64, uart: Option<u64>) {
+    uart.into_iter().for_each(|uart| map(uart, REGISTERS));
+    map(memory, BLOCK);
     join();
+}
+
+/// Maps the gigabyte around an address.
+fn map(at: u64, attributes: u64) {
+    let index = at >> BLOCK_SHIFT;
+    let entry = index << BLOCK_SHIFT | attributes;
+    ROOT.0[usize::try_from(index & 511).unwrap_or(0)].store(entry, Ordering::Relaxed);
 }
 
 /// Turns MMU and caches of this processor on, with the table that the first one has written.

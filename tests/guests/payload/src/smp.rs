@@ -8,7 +8,7 @@
 use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{machine, mmu, say};
+use crate::{machine, mmu, say, xen};
 
 /// Processors at most.
 const MOST: usize = 8;
@@ -28,6 +28,11 @@ static STACKS: Stacks = Stacks([const { [const { AtomicU64::new(0) }; STACK_BYTE
 static DONE: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
 /// How many there are, once all are on.
 static COUNT: AtomicU64 = AtomicU64::new(0);
+/// What the second one does instead of work.
+static SECOND: AtomicU64 = AtomicU64::new(WORK);
+const WORK: u64 = 0;
+const YIELD: u64 = 1;
+const STOP: u64 = 2;
 /// Those that found a register changed.
 static WRONG: AtomicU64 = AtomicU64::new(0);
 
@@ -67,9 +72,31 @@ pub(crate) fn run() {
     say(format_args!("{count} processors worked, {wrong} lost a register, all but one are off"));
 }
 
+/// Switches the second processor on for nothing but letting others go first; says whether there is one.
+pub(crate) fn let_second_yield() -> bool {
+    SECOND.store(YIELD, Ordering::Release);
+    machine::cpu_on(1, (tabula_secondary as *const ()).addr() as u64)
+}
+
+/// Waits until it is off again.
+pub(crate) fn stop_second() {
+    SECOND.store(STOP, Ordering::Release);
+    while !machine::is_off(1) {
+        core::hint::spin_loop();
+    }
+}
+
 /// Each other one, its MMU off.
 extern "C" fn second(number: u64) -> ! {
     mmu::join();
+    while SECOND.load(Ordering::Acquire) == YIELD {
+        if xen::let_others_go_first().is_err() {
+            machine::cpu_off()
+        }
+    }
+    if SECOND.load(Ordering::Acquire) == STOP {
+        machine::cpu_off()
+    }
     let count = loop {
         match COUNT.load(Ordering::Acquire) {
             0 => core::hint::spin_loop(),

@@ -9,6 +9,7 @@ const BEGIN_NODE: u32 = 1;
 const END_NODE: u32 = 2;
 const PROP: u32 = 3;
 const NOP: u32 = 4;
+const END: u32 = 9;
 
 /// What the payload prints.
 pub(crate) struct Facts {
@@ -22,41 +23,46 @@ pub(crate) struct Facts {
     pub(crate) model: &'static [u8],
     /// The command line, without its NUL.
     pub(crate) command_line: &'static [u8],
+    /// The first register of its UART, if it has one.
+    pub(crate) uart: Option<u64>,
 }
 
 impl Facts {
-    /// Looks for `reg` of the node `memory@…`; what else is wanted comes before it.
+    /// Looks for `reg` of the nodes `memory@…` and `serial@…`, and for two texts; `None` without memory.
     pub(crate) fn read(tree: &'static [u8]) -> Option<Self> {
         let mut at = usize::try_from(word(tree, 8)?).ok()?;
         let strings = usize::try_from(word(tree, 12)?).ok()?;
-        let mut in_memory = false;
-        let (mut model, mut command_line): (&[u8], &[u8]) = (&[], &[]);
+        let mut node: &[u8] = &[];
+        let mut facts =
+            Self { bytes: tree.len(), memory_base: 0, memory_bytes: 0, model: &[], command_line: &[], uart: None };
         loop {
             let token = word(tree, at)?;
             at += 4;
             match token {
                 BEGIN_NODE => {
-                    let name = text(tree, at)?;
-                    in_memory = name.starts_with(b"memory@");
-                    at = (at + name.len() + 1).next_multiple_of(4);
+                    node = text(tree, at)?;
+                    at = (at + node.len() + 1).next_multiple_of(4);
                 }
                 PROP => {
                     let length = usize::try_from(word(tree, at)?).ok()?;
                     let name = text(tree, strings + usize::try_from(word(tree, at + 4)?).ok()?)?;
                     let value = at + 8;
                     match name {
-                        b"model" => model = text(tree, value)?,
-                        b"bootargs" => command_line = text(tree, value)?,
+                        b"model" => facts.model = text(tree, value)?,
+                        b"bootargs" => facts.command_line = text(tree, value)?,
+                        b"reg" if length == 16 && node.starts_with(b"memory@") => {
+                            (facts.memory_base, facts.memory_bytes) = (pair(tree, value)?, pair(tree, value + 8)?);
+                        }
+                        b"reg" if length == 16 && node.starts_with(b"serial@") => {
+                            facts.uart = Some(pair(tree, value)?);
+                        }
                         _ => {}
-                    }
-                    if in_memory && name == b"reg" && length == 16 {
-                        let (memory_base, memory_bytes) = (pair(tree, value)?, pair(tree, value + 8)?);
-                        return Some(Self { bytes: tree.len(), memory_base, memory_bytes, model, command_line });
                     }
                     at = (value + length).next_multiple_of(4);
                 }
-                END_NODE => in_memory = false,
+                END_NODE => node = &[],
                 NOP => {}
+                END => return (facts.memory_bytes > 0).then_some(facts),
                 _ => return None,
             }
         }
