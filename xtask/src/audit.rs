@@ -17,15 +17,17 @@ mod tests;
 
 use std::time::Duration;
 
-use codegen::model::{Arch, DirectmapPolicy};
+use codegen::model::{Arch, DirectmapPolicy, Kernel};
 
-use crate::boards::{BoardFile, Place};
-use crate::build::Builder;
+use crate::boards::{self, BoardFile};
+use crate::build::{Builder, Built, names};
 use crate::cli::Profile;
 use crate::failure::Failure;
+use crate::guests::Guest;
 use crate::planned::Planned;
+use crate::symbols;
 
-use machine::Machine;
+use machine::{Machine, Place};
 pub use report::Report;
 pub use sample::{Context, Cpu, Stop};
 
@@ -45,7 +47,14 @@ pub struct Run {
     pub planted: Vec<secret::Planted>,
     /// What each stop showed.
     pub stops: Vec<Stop>,
+    /// How many of them were to be placed in a copy.
+    pub copies: usize,
 }
+
+/// The function that copies from one frame to another, as its mangled name spells it.
+const COPY: [&str; 2] = ["this_cpu..ThisCpu", "Machine$GT$4copy17h"];
+/// One stop in so many is placed in a copy, where guests copy.
+const COPY_EVERY: usize = 4;
 
 /// Audits a board: `stops` looks at it as it is, and a few at its control.
 pub fn audit(builder: &Builder<'_>, board: &BoardFile, profile: Profile, stops: usize) -> Result<Report, Failure> {
@@ -69,7 +78,7 @@ fn control(board: &BoardFile, profile: Profile) -> Result<Planned, Failure> {
     loaded.directmap.value = DirectmapPolicy::Full;
     loaded.name.push_str("-full");
     let plan = codegen::plan(&loaded, profile.flavour()).map_err(|found| crate::planned::findings(&found))?;
-    let file = BoardFile { name: loaded.name.clone(), path: board.path.clone(), place: Place::Elsewhere };
+    let file = BoardFile { name: loaded.name.clone(), path: board.path.clone(), place: boards::Place::Elsewhere };
     Ok(Planned { file, plan })
 }
 
@@ -83,15 +92,34 @@ fn with_word(mut planned: Planned) -> Planned {
 
 fn look(builder: &Builder<'_>, planned: Planned, profile: Profile, stops: usize) -> Result<Run, Failure> {
     let name = planned.plan.board.name.clone();
+    // The built-in guest copies all the time.
+    let domains = &planned.plan.board.domains;
+    let copies = builder.guest == Guest::Payload || domains.iter().all(|domain| domain.kernel.value == Kernel::Payload);
     let built = builder.build_planned(planned, profile)?;
+    let copy = copies.then(|| copy_address(&built)).transpose()?;
     let mut machine = Machine::start(builder, &built)?;
     let planted = machine.planted(built.planned.plan.domains.len(), PLANTING)?;
     let mut list = Vec::with_capacity(stops);
     for number in 0..stops {
         std::thread::sleep(Duration::from_millis(GAPS_MS[number % GAPS_MS.len()]));
-        let stop = machine.stop(&built, &planted)?;
+        let place = match copy {
+            Some(address) if number % COPY_EVERY == COPY_EVERY - 1 => Place::At(address),
+            Some(_) | None => Place::Anywhere,
+        };
+        let stop = machine.stop(&built, &planted, place)?;
         eprintln!("xtask: {name}: stop {} of {stops}: {}", number + 1, stop.line());
         list.push(stop);
     }
-    Ok(Run { planned: built.planned, planted, stops: list })
+    let copies = copy.map_or(0, |_| stops / COPY_EVERY);
+    Ok(Run { planned: built.planned, planted, stops: list, copies })
+}
+
+/// Where the hypervisor begins to copy from one frame to another.
+fn copy_address(built: &Built) -> Result<u64, Failure> {
+    let elf = built.folder.join(names::ELF);
+    let bytes = std::fs::read(&elf).map_err(|error| Failure::file("read", &elf, &error))?;
+    let found = symbols::find(&bytes, |name| COPY.iter().all(|part| name.contains(part)))?;
+    found
+        .map(|function| function.first)
+        .ok_or_else(|| Failure::Mismatch("the image has no function that copies".into()))
 }

@@ -77,6 +77,25 @@ impl Gdb {
         })
     }
 
+    /// Lets the machine go on until a CPU is about to execute the instruction at `address`. It stands still then.
+    ///
+    /// GDB manual, "Packets" and "Stop Reply Packets": a hardware breakpoint, as the code is not to be changed.
+    pub(super) fn run_to(&mut self, address: u64) -> Result<(), Failure> {
+        self.agreed(&format!("Z1,{address:x},4"))?;
+        let stopped = self.ask("c")?;
+        if !stopped.starts_with("T05") {
+            return Err(Failure::Run(format!("the machine stopped for another reason than {address:#x}: {stopped}")));
+        }
+        self.agreed(&format!("z1,{address:x},4"))
+    }
+
+    fn agreed(&mut self, packet: &str) -> Result<(), Failure> {
+        match self.ask(packet)?.as_str() {
+            "OK" => Ok(()),
+            answer => Err(Failure::Run(format!("the emulator answers {answer:?} to {packet}"))),
+        }
+    }
+
     /// A register's bytes come in the machine's order, little-endian.
     fn register(&mut self, number: u32) -> Result<u64, Failure> {
         let answer = self.ask(&format!("p{number:x}"))?;

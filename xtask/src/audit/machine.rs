@@ -23,6 +23,15 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// How often a socket is tried.
 const POLL: Duration = Duration::from_millis(20);
 
+/// Where a machine is stopped.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// Wherever it is.
+    Anywhere,
+    /// Where a CPU comes to this address next.
+    At(u64),
+}
+
 /// A running machine.
 pub(super) struct Machine {
     child: Child,
@@ -107,18 +116,28 @@ impl Machine {
     }
 
     /// Stops the machine, looks at all of it, lets it go on.
-    pub(super) fn stop(&mut self, built: &Built, planted: &[Planted]) -> Result<Stop, Failure> {
+    pub(super) fn stop(&mut self, built: &Built, planted: &[Planted], place: Place) -> Result<Stop, Failure> {
         self.qmp.execute("stop")?;
         let mut gdb = Gdb::new(connect(&self.files.of("gdb"))?)?;
+        match place {
+            Place::Anywhere => {}
+            Place::At(address) => gdb.run_to(address)?,
+        }
         let numbers = match self.numbers {
             Some(numbers) => numbers,
             None => *self.numbers.insert(gdb.numbers()?),
         };
         let cpus = 0..built.planned.plan.board.cpus.cores.len();
         let registers = cpus.map(|cpu| gdb.registers(cpu, &numbers)).collect::<Result<Vec<_>, _>>()?;
+        // A machine that a breakpoint stopped goes on with the debugger's end, unless it is stopped.
+        self.qmp.execute("stop")?;
         drop(gdb);
         let mut dump = Dump::open(&self.files.of("ram"), &built.planned.plan)?;
-        let stop = sample::stop(&built.planned.plan, &mut dump, &registers, planted)?;
+        let mut stop = sample::stop(&built.planned.plan, &mut dump, &registers, planted)?;
+        stop.copying = match place {
+            Place::Anywhere => 0,
+            Place::At(address) => registers.iter().filter(|registers| registers.pc == address).count(),
+        };
         self.qmp.execute("cont")?;
         Ok(stop)
     }

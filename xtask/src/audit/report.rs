@@ -105,6 +105,8 @@ fn one(run: &Run) -> String {
     let at = |context| cpus(run).filter(|cpu| cpu.context == context).count();
     let (hypervisor, guest, idle) = (at(Context::Hypervisor), at(Context::Guest), at(Context::Idle));
     line(format!("  contexts          {hypervisor} in the hypervisor, {guest} in a guest, {idle} idle"));
+    let copies = run.stops.iter().filter(|stop| stop.copying > 0).count();
+    line(format!("  in a copy         {copies} stops"));
     line(format!("  {:<28} {:>10} {:>10} {:>10}", "mapped on a CPU, at most", "KiB", "writable", "executable"));
     for (region, Mapped { bytes, writable, executable }) in most(run) {
         let [bytes, writable, executable] = [bytes, writable, executable].map(|bytes| bytes >> 10);

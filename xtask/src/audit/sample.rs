@@ -23,6 +23,8 @@ pub struct Stop {
     pub cpus: Vec<Cpu>,
     /// Pages of RAM that hold secrets, by domain in the order of `planted`.
     pub found: Vec<u64>,
+    /// CPUs that were copying from one frame to another, where the stop was placed there.
+    pub copying: usize,
 }
 
 /// Where a CPU was.
@@ -87,7 +89,10 @@ impl Stop {
         let (hypervisor, guest, idle) = (at(Context::Hypervisor), at(Context::Guest), at(Context::Idle));
         let reached: usize = self.cpus.iter().map(|cpu| cpu.reached.len()).sum();
         let found: u64 = self.found.iter().sum();
-        format!("{hypervisor} in hypervisor, {guest} guest, {idle} idle; {found} pages found, {reached} reached")
+        let copying = if self.copying > 0 { ", in a copy" } else { "" };
+        format!(
+            "{hypervisor} in hypervisor{copying}, {guest} guest, {idle} idle; {found} pages found, {reached} reached"
+        )
     }
 }
 
@@ -116,7 +121,7 @@ pub(super) fn stop(
     let count = |number| secrets.values().filter(|owner| **owner == number).count() as u64;
     let found = (0..planted.len()).map(count).collect();
     let cpus = registers.iter().map(|registers| cpu(plan, dump, registers, &secrets)).collect();
-    Ok(Stop { cpus, found })
+    Ok(Stop { cpus, found, copying: 0 })
 }
 
 /// Frames that hold secrets, and whose.

@@ -17,8 +17,8 @@ fn good() -> Run {
     let planted = planned.plan.domains.iter().map(|domain| Planted { domain: domain.name.clone(), pages: 10, seed: 1 });
     let planted: Vec<_> = planted.collect();
     let cpus = planned.plan.board.cpus.cores.iter().map(|_| cpu()).collect();
-    let stop = Stop { cpus, found: vec![10; planted.len()] };
-    Run { planned, planted, stops: vec![stop] }
+    let stop = Stop { cpus, found: vec![10; planted.len()], copying: 0 };
+    Run { planned, planted, stops: vec![stop], copies: 0 }
 }
 
 fn cpu() -> Cpu {
@@ -55,6 +55,7 @@ fn nothing_is_wrong_with_a_good_run() {
 #[test]
 fn what_was_not_looked_at_is_noticed() {
     found(|run| run.stops.clear(), "never stopped");
+    found(|run| run.copies = 1, "0 stops were in a copy, 1 were to be");
     found(|run| drop(run.stops[0].cpus.pop()), "3 of 4 CPUs were sampled");
     found(|run| run.stops[0].cpus[2].faults.push("its root is gone".into()), "cpu 2: its root is gone");
     found(|run| run.planted.clear(), "planted nothing");

@@ -44,6 +44,10 @@ fn sampled(run: &Run) -> Vec<String> {
     if run.stops.is_empty() {
         wrong.push("the machine was never stopped".into());
     }
+    let copies = run.stops.iter().filter(|stop| stop.copying > 0).count();
+    if copies < run.copies {
+        wrong.push(format!("{copies} stops were in a copy, {} were to be", run.copies));
+    }
     for domain in &run.planned.plan.domains {
         if !run.planted.iter().any(|planted| planted.domain == domain.name && planted.pages > 0) {
             wrong.push(format!("domain {} planted nothing", domain.name));

@@ -1,4 +1,5 @@
-//! What the payload does under `xtask audit`: plants secrets, then works on their pages for ever.
+//! What the payload does under `xtask audit`: plants secrets, then works on their pages for ever: hypercalls whose buffers
+//! are in them, and copies of them, which it grants itself.
 //!
 //! A secret is derived from what the counter showed when the guest ran; nothing that the guest was given holds it.
 
@@ -6,6 +7,7 @@ use core::fmt;
 
 use crate::machine;
 use crate::tree::Facts;
+use crate::xen::{self, Failed, Page};
 
 /// The word on the command line that asks for it.
 pub(crate) const WORD: &[u8] = b"tabula.audit";
@@ -25,6 +27,17 @@ const STEPS: u32 = 200;
 const QUIET_EVERY: u32 = 20_000;
 const QUIET_STEPS: u32 = 5_000_000;
 
+/// How often a call is followed by a copy.
+const COPY_EVERY: u32 = 64;
+/// The grant of the page that is copied, and whoever calls.
+const GRANT: u64 = 8;
+const SELF: u64 = 0x7ff0;
+/// Domains at most: a grant names the one that may use it by its number.
+const DOMAINS: u64 = 16;
+
+static GRANTS: Page = Page::ZERO;
+static COPY: Page = Page::ZERO;
+
 /// The pages of secrets.
 struct Secrets {
     first: u64,
@@ -41,10 +54,17 @@ pub(crate) fn run(facts: &Facts, entered_ticks: u64) -> ! {
         secrets.plant(seed, number);
     }
     crate::say(format_args!("audit: {name} planted {PAGES} pages from seed {seed}"));
+    let me = own_number(&secrets).unwrap_or_else(|failed| {
+        crate::say(format_args!("audit: {} answered {}", failed.call, failed.answer));
+        machine::power_off()
+    });
     let mut calls = 0_u32;
     loop {
         for number in 0..PAGES {
             secrets.work(number);
+            if calls.is_multiple_of(COPY_EVERY) && secrets.copy(me, number).is_err() {
+                crate::say(format_args!("audit: a copy failed"));
+            }
             calls = calls.wrapping_add(1);
             machine::spin(if calls.is_multiple_of(QUIET_EVERY) { QUIET_STEPS } else { STEPS });
             if calls.is_multiple_of(CALLS_PER_LINE) {
@@ -54,7 +74,20 @@ pub(crate) fn run(facts: &Facts, entered_ticks: u64) -> ! {
     }
 }
 
+/// The number by which the hypervisor knows this domain: that of whoever may use a grant to it.
+fn own_number(secrets: &Secrets) -> Result<u64, Failed> {
+    xen::place_grant_table(&GRANTS)?;
+    let mine = (1..=DOMAINS).find(|number| secrets.copy(*number, 0).is_ok());
+    mine.ok_or(Failed { call: "a copy of one's own page", answer: 0 })
+}
+
 impl Secrets {
+    /// Copies a page of secrets by a grant of the domain to itself.
+    fn copy(&self, me: u64, number: u64) -> Result<(), Failed> {
+        GRANTS.set(GRANT as usize, xen::grant(me, self.first / PAGE_BYTES + number));
+        xen::copy_from(SELF, GRANT, &COPY)
+    }
+
     fn page(&self, number: u64) -> &'static mut [u8; PAGE_BYTES as usize] {
         machine::page(self.first + number * PAGE_BYTES)
     }
