@@ -7,6 +7,9 @@ use crate::cli::Profile;
 use crate::emulator::{self, DOMAINS_OFF, Show};
 use crate::failure::Failure;
 
+/// Ticks that the shortest boot takes many times over.
+const BOOT_TICKS: i64 = 1000;
+
 /// A board, and what its domains are called.
 struct Case {
     variant: Variant,
@@ -63,12 +66,19 @@ fn judge(case: &Case, lines: &[String]) -> Result<(), Failure> {
         let said = |text: &str| if *name == "payload" { text.to_owned() } else { format!("{name}: {text}") };
         let expected = [
             said("payload: hello from EL1"),
+            said("payload: virtual time began at tick "),
             said(&worked),
             format!("tabula: domain {name}: powered off"),
             format!("tabula: domain {name}: destroyed, 0 frames lost, "),
             DOMAINS_OFF.to_owned(),
         ];
         in_order(lines, &expected)?;
+    }
+    let began = lines.iter().filter_map(|line| line.split_once("payload: virtual time began at tick ")?.1.parse().ok());
+    let began: Vec<i64> = began.collect();
+    // Each domain's starts with it: the boot before it takes longer than two reads of a counter.
+    if !began.iter().all(|tick| *tick > BOOT_TICKS) || began.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(Failure::Run(format!("virtual times that began at {began:?}")));
     }
     let hellos = lines.iter().take_while(|line| !line.ends_with(": powered off"));
     let hellos = hellos.filter(|line| line.ends_with("payload: hello from EL1")).count();

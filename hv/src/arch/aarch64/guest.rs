@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "system registers, and the way into a guest")]
 
 use core::ffi::c_void;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use aarch64_cpu::asm::{self, barrier};
 use aarch64_cpu::registers::{
@@ -17,8 +17,8 @@ use aarch64_cpu::registers::{
 use paging::{Frame, Level, PAGE_BYTES, PhysAddr, Stage2, VirtAddr};
 
 use super::{cpu, registers, tlb};
-use crate::board::DOMAIN_AREA;
 use crate::board::types::Domain;
+use crate::board::{DOMAIN_AREA, DOMAINS};
 use crate::domain::Start;
 use crate::domain::psci::affinity;
 use crate::domain::run::{OVERCOMMITTED, Remembers, Stack};
@@ -154,8 +154,16 @@ fn save(context: &mut Context) {
     System::RESET.load();
 }
 
-/// Makes the loaded domain's devices as after a reset.
+/// When each domain began, by the physical counter: its virtual one starts at 0 then.
+static BEGINNINGS: [AtomicU64; DOMAINS.len()] = [const { AtomicU64::new(0) }; DOMAINS.len()];
+
+fn beginning(domain: &Domain) -> &'static AtomicU64 {
+    &BEGINNINGS[usize::from(domain.vmid) - 1]
+}
+
+/// Makes the loaded domain's devices as after a reset, and starts its virtual time.
 pub fn begin(domain: &Domain) {
+    beginning(domain).store(cpu::ticks(), Ordering::Relaxed);
     interrupts::reset(domain);
 }
 
@@ -184,7 +192,7 @@ fn load(context: &Context) {
     MDCR_EL2.set(registers::MDCR_GUEST | registers::event_counters());
     // Both counters are the guest's, the physical timer is not. Arm ARM, CNTHCTL_EL2 (E2H = 0): EL1PCTEN, EL1PCEN.
     CNTHCTL_EL2.write(CNTHCTL_EL2::EL1PCTEN::SET + CNTHCTL_EL2::EL1PCEN::CLEAR);
-    CNTVOFF_EL2.set(0);
+    CNTVOFF_EL2.set(beginning(context.domain).load(Ordering::Relaxed));
     registers::set_guest_identity();
     // Arm ARM, MPIDR_EL1: bit 31 is RES1.
     VMPIDR_EL2.set(1 << 31 | affinity(context.vcpu().number));

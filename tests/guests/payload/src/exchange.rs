@@ -4,8 +4,8 @@
 //! What both know beforehand is in the constants; a real pair would find it in a store.
 
 use crate::machine::{granted_word, ticks, ticks_hz};
-use crate::say;
 use crate::xen::{self, Failed, Page};
+use crate::{say, smp};
 
 /// The domains' numbers.
 pub(crate) const FIRST: u64 = 1;
@@ -45,6 +45,23 @@ pub(crate) fn alone() -> Result<(), Failed> {
     let port = set_out(FIRST)?;
     take_from(FIRST)?;
     collect(port)
+}
+
+/// Answers, and keeps a number in all of its SIMD registers, for as long as the first domain is up.
+pub(crate) fn outlast() -> Result<(), Failed> {
+    /// ESRCH: there is no such domain.
+    const GONE: i64 = -3;
+    let (mut calls, mut lost) = (0_u64, 0_u64);
+    patiently(|| {
+        lost += u64::from(!smp::keeps_canary());
+        calls += 1;
+        match xen::bind_interdomain(FIRST, PORT) {
+            Err(Failed { answer: GONE, .. }) => Ok(Some(())),
+            Ok(_) | Err(_) => Ok(None),
+        }
+    })?;
+    say(format_args!("outlived the other domain, {lost} of {calls} times without its registers"));
+    Ok(())
 }
 
 /// Grants both pages, and a port to bind to.

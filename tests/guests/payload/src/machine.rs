@@ -167,6 +167,17 @@ pub(crate) fn ticks() -> u64 {
     ticks
 }
 
+/// How far the virtual counter is behind the physical one: CNTVOFF_EL2, which no guest can read.
+pub(crate) fn virtual_time_began() -> i64 {
+    let (virt, phys): (u64, u64);
+    // SAFETY: reads registers that every exception level but EL0 may read.
+    unsafe {
+        asm!("isb", "mrs {virt}, cntvct_el0", "mrs {phys}, cntpct_el0", virt = out(reg) virt, phys = out(reg) phys,
+            options(nomem, nostack));
+    }
+    phys.wrapping_sub(virt).cast_signed()
+}
+
 fn psci(function: u64, arguments: [u64; 3]) -> u64 {
     let result: u64;
     // SAFETY: a call by the SMC calling convention, which changes x0 to x17 at most; another processor may begin to use

@@ -30,6 +30,7 @@ extern "C" fn main(device_tree: u64, entered_ticks: u64) -> ! {
     say(format_args!("entered at tick {entered_ticks} of {} Hz", machine::ticks_hz()));
     match facts {
         Some(facts) => {
+            say(format_args!("virtual time began at tick {}", machine::virtual_time_began()));
             say(format_args!("device tree at {device_tree:#x}, {} bytes", facts.bytes));
             say(format_args!("memory at {:#x}, {} MiB", facts.memory_base, facts.memory_bytes >> 20));
             mmu::enable(facts.memory_base, facts.uart);
@@ -56,6 +57,7 @@ fn role(command_line: &[u8]) {
         b"role=count" => reboots::count(),
         b"role=crash" => reboots::crash(),
         b"role=outlive" => reboots::outlive(),
+        b"role=outlast" => exchange::outlast(),
         _ => Ok(()),
     };
     if let Err(failed) = done {

@@ -3,13 +3,14 @@
 //! No input from a guest panics: what is not understood ends the guest with a line that says why.
 
 use core::fmt;
+use core::sync::atomic::Ordering;
 
 use aarch64_cpu::registers::{
     ELR_EL1, ESR_EL1, ESR_EL2, FAR_EL1, FAR_EL2, HPFAR_EL2, Readable, SCTLR_EL1, SPSR_EL1, VBAR_EL1, Writeable,
 };
 use paging::{Ipa, PAGE_BYTES, VirtAddr};
 
-use super::{Context, GuestAddr, assert_alias, hypercall, mmio, psci, save, trap, turn_ticks};
+use super::{Context, GuestAddr, assert_alias, beginning, hypercall, mmio, psci, save, trap, turn_ticks};
 use crate::arch::this::cpu;
 use crate::arch::this::syndrome::{Abort, Class, Status, Syndrome, Wait};
 use crate::board::types::Domain;
@@ -156,7 +157,7 @@ pub(super) fn wait(context: &mut Context) {
     }
     save(context);
     let longest = cpu::ticks().saturating_add(WAIT_TURNS * turn_ticks());
-    let timers = [context.system.timer_due(), context.vcpu().due()];
+    let timers = [context.system.timer_due(beginning(context.domain).load(Ordering::Relaxed)), context.vcpu().due()];
     run::leave(context.domain, Rest::Until(timers.into_iter().flatten().fold(longest, u64::min)))
 }
 

@@ -88,8 +88,9 @@ registers! {
 }
 
 impl System {
-    /// When the vCPU's virtual timer interrupts it, if it will.
-    pub(super) fn timer_due(&self) -> Option<u64> {
-        (self.cntv_ctl_el0 & TIMER_BITS == ARMED).then_some(self.cntv_cval_el0)
+    /// When the vCPU's virtual timer interrupts it, if it will, by the physical counter, which showed `beginning` when
+    /// the virtual one showed 0.
+    pub(super) fn timer_due(&self, beginning: u64) -> Option<u64> {
+        (self.cntv_ctl_el0 & TIMER_BITS == ARMED).then(|| self.cntv_cval_el0.saturating_add(beginning))
     }
 }
