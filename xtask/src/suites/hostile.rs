@@ -3,6 +3,8 @@
 //! A program of a few instructions takes the payload's place, with its own length and sum in the manifest; the
 //! rest is as it ships. Both flavours run: the debug one notices what wraps.
 
+mod beside;
+mod interrupts;
 mod program;
 mod random;
 
@@ -55,6 +57,7 @@ pub(super) fn run(bench: &mut Bench<'_>) {
             }
             Err(failure) => bench.job(format!("hostile {}", profile.word()), Err(failure)),
         }
+        beside::run(bench, profile);
     }
 }
 
@@ -67,10 +70,21 @@ fn seeds(length: Length) -> u64 {
 }
 
 fn attack_with(bench: &Bench<'_>, built: &mut Built, attack: &Attack) -> Result<(), Failure> {
+    attack_beside(bench, built, attack, |_| Ok(()))
+}
+
+/// The same, and what others say is judged too.
+fn attack_beside(
+    bench: &Bench<'_>,
+    built: &mut Built,
+    attack: &Attack,
+    others: impl FnOnce(&[String]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     replace_kernel(built, &a64::bytes(&attack.words))?;
     let mut command = emulator::command(bench.builder.host, built, &[])?;
     let outcome = emulator::run(&mut command, LIMIT, Show::Quiet)?;
     judge(&built.planned.plan, &outcome, &attack.end)
+        .and_then(|()| others(&outcome.lines).map_err(|failure| failure.to_string()))
         .map_err(|why| Failure::Run(format!("{why}\n{}", outcome.lines.join("\n"))))
 }
 

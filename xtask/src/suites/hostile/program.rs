@@ -15,7 +15,7 @@ const SMC: u32 = 0xd400_0003;
 const WFI: u32 = 0xd503_207f;
 const WFE: u32 = 0xd503_205f;
 /// CMP X0, X5.
-const CMP_X0_X5: u32 = 0xeb05_001f;
+pub(super) const CMP_X0_X5: u32 = 0xeb05_001f;
 /// B.EQ over the five instructions behind it.
 const B_EQ_OVER_5: u32 = 0x5400_00c0;
 /// STR (immediate): W1 to [X0].
@@ -63,7 +63,7 @@ const CPU_SUSPEND: u64 = 0xc400_0001;
 const AFFINITY_INFO: u64 = 0xc400_0004;
 const FEATURES: u64 = 0x8400_000a;
 /// A place outside every domain here: a guest that got a wrong answer goes there, and is stopped with its number.
-const WRONG: u64 = 0x7000_0000;
+pub(super) const WRONG: u64 = 0x7000_0000;
 /// Bytes from the kernel to its vectors, and from those to "current level, own stack, synchronous": Arm ARM,
 /// "Exception vectors".
 const VECTORS: u64 = 0x1000;

@@ -35,21 +35,21 @@ const X9_PLUS_4: u32 = 0x9100_1129;
 const VECTORS: u64 = 0xf000;
 
 /// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators".
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn word(&mut self) -> u64 {
+    pub(super) fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.word() % end
     }
 
-    fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.below(list.len() as u64) as usize]
     }
 }
@@ -75,15 +75,15 @@ pub(super) fn all(plan: &Plan, seeds: u64) -> Vec<Attack> {
 }
 
 /// What a pointer may be.
-struct Addresses {
-    base: u64,
+pub(super) struct Addresses {
+    pub(super) base: u64,
     end: u64,
     /// Where the guest has nothing, or not what it says: below, behind, the machine's console and RAM, the hypervisor.
     elsewhere: Vec<u64>,
 }
 
 impl Addresses {
-    fn new(plan: &Plan, domain: &PlannedDomain) -> Self {
+    pub(super) fn new(plan: &Plan, domain: &PlannedDomain) -> Self {
         let (base, end) = (domain.ipa.get(), domain.ipa.get() + domain.memory.bytes());
         let console = match plan.board.console.place {
             ConsolePlace::Mmio(mmio) => mmio.base.get(),
@@ -108,7 +108,7 @@ impl Addresses {
     }
 
     /// A pointer of any class: good, misaligned, across two pages, across the end of memory, elsewhere.
-    fn any(&self, dice: &mut Dice) -> u64 {
+    pub(super) fn any(&self, dice: &mut Dice) -> u64 {
         let good = self.base + ARGUMENTS + 8 * dice.below(0x8000);
         match dice.below(8) {
             0..=2 => self.base + ARGUMENTS,
@@ -199,7 +199,7 @@ fn firmware(addresses: &Addresses, dice: &mut Dice) -> Vec<u32> {
 }
 
 /// What runs with a handler that steps over whatever traps or faults at EL1.
-fn stepping(kernel: u64, steps: Vec<u32>) -> Vec<u32> {
+pub(super) fn stepping(kernel: u64, steps: Vec<u32>) -> Vec<u32> {
     let start = [&load(0, kernel + VECTORS)[..], &[VBAR, ISB]].concat();
     with_handler([start, steps, off()].concat(), VECTORS, &[X9_FROM_ELR, X9_PLUS_4, ELR_FROM_X9, ERET])
 }
@@ -226,7 +226,7 @@ fn registers(dice: &mut Dice) -> Vec<u32> {
 }
 
 /// Cache maintenance, translations and invalidations, of any address but the guest's own text.
-fn operations(addresses: &Addresses, dice: &mut Dice) -> Vec<u32> {
+pub(super) fn operations(addresses: &Addresses, dice: &mut Dice) -> Vec<u32> {
     let mut words = Vec::new();
     for _ in 0..STEPS * 2 {
         let address = match dice.below(3) {
