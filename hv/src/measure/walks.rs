@@ -10,6 +10,7 @@ use paging::{Frame, HostAccess, HostAttributes, Ipa, Level, Memory, PhysAddr, Vi
 use super::FABRICATED;
 use super::lap::measure_with;
 use crate::arch::this::{GuestFormat, GuestRegime, HostFormat};
+use crate::board::types::Images;
 use crate::board::{DOMAIN_AREA, DOMAINS};
 use crate::domain::builder::{self, DomainPlan, DomainSpace, Part, Tools};
 use crate::domain::loaded;
@@ -60,6 +61,7 @@ fn make(retention: Retention) {
         vcpus: 1,
         memory: &MEMORY,
         images: &[],
+        care: Images::Checked,
     };
     let made = system::with(|memory, here| {
         let mut scrub = private::scrub_window();
