@@ -314,7 +314,7 @@ pub struct Test {
     /// Name the suites and stop there.
     #[arg(long)]
     pub list: bool,
-    /// Run only suites whose name holds this; `self-tests/BOARD` runs one board's
+    /// Run only suites whose name holds this; `boots/BOARD` and `self-tests/BOARD` run one board's
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
     /// Run what takes long, too, and give the mutation loop ten minutes instead of one.

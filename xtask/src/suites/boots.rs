@@ -1,5 +1,7 @@
 //! Each board boots in its emulator to ordered lines, on all its CPUs; so does a board nobody has seen.
 
+mod early;
+
 use codegen::plan::PlannedDomain;
 
 use super::variants::Variant;
@@ -18,11 +20,19 @@ pub(super) fn run(bench: &mut Bench<'_>) {
         Ok(boards) => boards,
         Err(failure) => return bench.job("boots", Err(failure)),
     };
-    for board in &boards {
-        for profile in [Profile::Release, Profile::Debug] {
-            let result = boot(bench, board, profile, &[]).map(drop);
+    for board in boards.iter().filter(|board| bench.wants(&board.name)).collect::<Vec<_>>() {
+        let logs = [Profile::Release, Profile::Debug].map(|profile| {
+            let (lines, result) = match boot(bench, board, profile, &[]) {
+                Ok(outcome) => (outcome.lines, Ok(())),
+                Err(failure) => (Vec::new(), Err(failure)),
+            };
             bench.job(format!("boot {} {}", board.name, profile.word()), result);
-        }
+            lines
+        });
+        bench.test(format!("{}: checks cost PMAP no map", board.name), early::same_maps(&logs[0], &logs[1]));
+    }
+    if !bench.wants("others") {
+        return;
     }
     for variant in variants::unseen(bench.length == Length::Long) {
         let result = variant.write(bench.builder.project).and_then(|board| boot(bench, &board, Profile::Release, &[]));
