@@ -7,6 +7,7 @@
 mod boards;
 mod budgets;
 mod parse;
+mod report;
 mod text;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use crate::toolchain::{self, Target};
 
 pub use boards::{BASES, POLICIES};
 pub use budgets::{Verdict, judge};
+pub use report::{REPORT, agrees};
 
 /// Longest run.
 const LIMIT: Duration = Duration::from_secs(300);

@@ -1,6 +1,6 @@
 //! What a boot, the memory system's operations, calls and Linux domains cost stays within budgets, on one board.
 //!
-//! Instructions and operations, never time: the same on every machine.
+//! Instructions and operations, never time: the same on every machine. The committed report says the same.
 
 use super::Bench;
 use crate::bench::{self, linux, memory};
@@ -12,6 +12,8 @@ const POLICIES: [&str; 2] = ["none", "full"];
 
 pub(super) fn run(bench: &mut Bench<'_>) {
     let builder = bench.builder;
+    let report = builder.project.root().join(memory::REPORT);
+    let report = std::fs::read_to_string(&report).map_err(|error| Failure::file("read", &report, &error));
     match bench::boot(&builder) {
         Ok(boot) => {
             bench.job(format!("{BOARD}: two ways to count a boot agree"), boot.agree());
@@ -22,9 +24,14 @@ pub(super) fn run(bench: &mut Bench<'_>) {
     }
     for policy in POLICIES {
         match memory::run(&builder, BOARD, policy) {
-            Ok(run) => memory::judge(&run).into_iter().for_each(|(what, result)| {
-                bench.test(format!("{BOARD} with policy {policy}: {what}"), result);
-            }),
+            Ok(run) => {
+                for (what, result) in memory::judge(&run) {
+                    bench.test(format!("{BOARD} with policy {policy}: {what}"), result);
+                }
+                let report = report.as_ref().map_err(Failure::to_string);
+                let agrees = report.and_then(|report| memory::agrees(report, &run));
+                bench.test(format!("{BOARD} with policy {policy}: {} says so", memory::REPORT), agrees);
+            }
             Err(failure) => bench.job(format!("bench memory: {policy}"), Err(failure)),
         }
     }

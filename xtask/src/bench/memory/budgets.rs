@@ -1,6 +1,6 @@
 //! What each operation may cost at most. A figure that is missing is over its budget.
 
-use super::{Run, Tables};
+use super::{BASES, Run, Tables};
 
 /// KiB of RAM that a release image with two CPUs may map after boot, policy `none`: 0.05 % of 1 GiB.
 const MAPPED_MAX_KIB: u64 = 536;
@@ -12,15 +12,22 @@ const TABLES_MORE: u64 = 8;
 struct Budget {
     operation: &'static str,
     policy: &'static str,
-    instructions: u64,
+    /// By board, in the order of [`BASES`].
+    instructions: [u64; BASES.len()],
     /// Invalidations that it must have, all of one page on this CPU; it may have no others.
     local_pages: u64,
 }
 
+/// The aims are 40, 120 and 12. One more on x86-64: whether a frame is shown is two answers and a branch there.
 const BUDGETS: [Budget; 3] = [
-    Budget { operation: "map and unmap, retained, hit", policy: "none", instructions: 40, local_pages: 0 },
-    Budget { operation: "map and unmap, strict", policy: "none", instructions: 120, local_pages: 1 },
-    Budget { operation: "map and unmap, shown by the directmap", policy: "full", instructions: 12, local_pages: 0 },
+    Budget { operation: "map and unmap, retained, hit", policy: "none", instructions: [40, 40], local_pages: 0 },
+    Budget { operation: "map and unmap, strict", policy: "none", instructions: [120, 120], local_pages: 1 },
+    Budget {
+        operation: "map and unmap, shown by the directmap",
+        policy: "full",
+        instructions: [12, 13],
+        local_pages: 0,
+    },
 ];
 
 /// Maps of a walk of four levels by how the domain's tables, four levels too, are reached: each table on the way, and the
@@ -48,8 +55,10 @@ pub fn judge(run: &Run) -> Vec<Verdict> {
 fn operation(run: &Run, budget: &Budget) -> Result<(), String> {
     let found = run.operations.iter().find(|operation| operation.name == budget.operation);
     let found = found.ok_or("not measured")?;
-    if found.instructions > budget.instructions {
-        return Err(format!("{} instructions, at most {}", found.instructions, budget.instructions));
+    let board = BASES.iter().position(|base| *base == run.board).ok_or("no board that has budgets")?;
+    let most = budget.instructions[board];
+    if found.instructions > most {
+        return Err(format!("{} instructions, at most {most}", found.instructions));
     }
     match (found.seen.local_pages, found.invalidating) == (budget.local_pages, budget.local_pages) {
         true => Ok(()),
@@ -86,14 +95,14 @@ fn mapped(run: &Run) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUDGETS, MAPPED_MAX_KIB, WALKS, judge};
+    use super::{BASES, BUDGETS, MAPPED_MAX_KIB, WALKS, judge};
     use crate::bench::memory::{Operation, Run, Seen, Tables};
 
     /// A run that uses every budget of `none` up.
     fn run() -> Run {
         let operations = BUDGETS.iter().map(|budget| Operation {
             name: budget.operation.to_owned(),
-            instructions: budget.instructions,
+            instructions: budget.instructions[0],
             scrub: 0,
             barriers: 0,
             ipis: 0,
@@ -112,7 +121,7 @@ mod tests {
             seen: Seen::default(),
         });
         Run {
-            board: "a board",
+            board: BASES[0],
             policy: "none",
             machine: String::new(),
             mapped_kib: [("all".to_owned(), MAPPED_MAX_KIB)].into(),
