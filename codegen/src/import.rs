@@ -38,6 +38,8 @@ pub struct Answers {
     pub conduit: Option<Conduit>,
     /// Where cores that spin look for their address, in their order, the boot core left out.
     pub release_addresses: Vec<u64>,
+    /// Bytes from one redistributor to the next: those of a GICv4 lie 256 KiB apart, which few trees say.
+    pub gicr_stride: Option<u64>,
     /// The maintenance interrupt.
     pub maintenance_intid: Option<u32>,
     /// Four timer interrupts: secure, EL1, virtual, EL2.

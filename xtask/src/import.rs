@@ -131,6 +131,7 @@ pub fn answers(given: &Given, qemu: Option<&str>) -> Result<Answers, Failure> {
             cli::Conduit::Hvc => Conduit::Hvc,
         }),
         release_addresses: given.release_address.iter().map(|text| number(text)).collect::<Result<_, _>>()?,
+        gicr_stride: given.gicr_stride.as_deref().map(number).transpose()?,
         maintenance_intid: given.maintenance_intid,
         timer_intids,
         power_off: given.power_off.clone(),

@@ -92,7 +92,7 @@ pub(super) fn read(tree: &Tree, answers: &Answers) -> Gic {
         }
     };
     match class {
-        IrqClass::GicV3 => v3(tree, node, &regions, &mut gic),
+        IrqClass::GicV3 => v3(tree, node, &regions, answers, &mut gic),
         IrqClass::GicV2 | IrqClass::GicV2Plain => v2(tree, node, &regions, &mut gic),
         IrqClass::Bcm2836 | IrqClass::Apic | IrqClass::Unknown => {
             gic.keys.push(("kind", "\"bcm2836\"".into(), tree.path(node)));
@@ -143,7 +143,7 @@ fn interface(key: &'static str, stated: &Region, regions: &[Region], gic: &mut G
     }
 }
 
-fn v3(tree: &Tree, node: NodeId, regions: &[Region], gic: &mut Gic) {
+fn v3(tree: &Tree, node: NodeId, regions: &[Region], answers: &Answers, gic: &mut Gic) {
     let path = tree.path(node);
     gic.keys.push(("kind", "\"gic-v3\"".into(), path.clone()));
     let count = tree.word(node, "#redistributor-regions").unwrap_or(1).max(1) as usize;
@@ -159,8 +159,10 @@ fn v3(tree: &Tree, node: NodeId, regions: &[Region], gic: &mut Gic) {
         Some(next) => gic.one("gicd", Region { bytes: next - gicd.base, ..*gicd }, "reg, up to the next block in it"),
     }
     gic.many("gicr", &rest[..count], "reg");
-    if let Some(stride) = tree.number(node, "redistributor-stride").filter(|stride| *stride != 0) {
-        gic.keys.push(("gicr-stride", page::hex(stride), "redistributor-stride".into()));
+    let said = tree.number(node, "redistributor-stride").filter(|stride| *stride != 0);
+    let given = answers.gicr_stride.map(|stride| (stride, "given"));
+    if let Some((stride, from)) = given.or(said.map(|stride| (stride, "redistributor-stride"))) {
+        gic.keys.push(("gicr-stride", page::hex(stride), from.into()));
     }
     gic.many("its", &its, "arm,gic-v3-its");
 }

@@ -56,6 +56,9 @@ pub struct Given {
     /// Where cores look for their start address; once for each core but the first, in their order.
     #[arg(long, value_name = "ADDRESS")]
     pub release_address: Vec<String>,
+    /// From one redistributor to the next, where the tree does not say it: 256 KiB for a GICv4.
+    #[arg(long, value_name = "SIZE")]
+    pub gicr_stride: Option<String>,
     /// The virtual interface's interrupt.
     #[arg(long, value_name = "INTID")]
     pub maintenance_intid: Option<u32>,

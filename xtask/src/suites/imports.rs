@@ -18,6 +18,9 @@ use crate::import;
 /// Boards of the corpus that build and verify with `--long`, chosen by hash.
 const SAMPLE: usize = 40;
 
+/// GICR_TYPER.VLPIS: a redistributor of a GICv4 has four frames of 64 KiB. Arm IHI 0069, "Redistributor register map".
+const GICV4_STRIDE: u64 = 0x4_0000;
+
 /// One tree on its way to a running machine.
 struct Trip {
     name: String,
@@ -60,7 +63,12 @@ fn emulated(length: Length) -> Vec<Machine> {
         for cpus in 1..=8 {
             list.extend([virt(V2, "cortex-a57", cpus, "1G"), virt(V3, "cortex-a57", cpus, "2G")]);
         }
-        list.extend([virt(V3, "cortex-a72", 4, "4G"), virt(V4, "max", 4, "1G")]);
+        list.extend([
+            virt(V3, "cortex-a72", 4, "4G"),
+            virt(V4, "max", 1, "1G"),
+            virt(V4, "max", 4, "1G"),
+            virt(V4, "max", 8, "2G"),
+        ]);
     }
     list
 }
@@ -93,6 +101,7 @@ impl Machine {
             guest: Guest::Payload,
             enable_method: open.then_some(Method::Psci),
             conduit: open.then_some(Conduit::Smc),
+            gicr_stride: self.machine.contains("gic-version=4").then_some(GICV4_STRIDE),
             ..Answers::default()
         };
         Ok(Trip { name: self.name(), bytes: origin.bytes, answers })

@@ -32,8 +32,10 @@ const WRITE_PENDING: u32 = 1 << 31;
 /// EnableGrp1, EnableGrp0.
 const ENABLE: u32 = 1 << 4 | 1 << 1 | 1 << 0;
 
-/// Affinity, bits [63:32]; Last, bit 4.
+/// Affinity, bits [63:32].
 const GICR_TYPER: u64 = 0x0008;
+/// GICR_TYPER.VLPIS, bit 1: two more frames of 64 KiB follow the redistributor's own.
+const VIRTUAL_LPIS: u64 = 1 << 1;
 /// ProcessorSleep, bit 1; ChildrenAsleep, bit 2.
 const GICR_WAKER: u64 = 0x0014;
 
@@ -71,13 +73,23 @@ fn find() -> Option<usize> {
     None
 }
 
+/// What must hold of the board file that names no redistributor of this CPU.
+fn missing() -> &'static str {
+    match redistributor(0).map(|first| first.control.read_double(GICR_TYPER) & VIRTUAL_LPIS) {
+        Some(VIRTUAL_LPIS) => {
+            "irq.gicr-stride is 256 KiB where redistributors serve virtual LPIs, and irq.gicr as long"
+        }
+        Some(_) | None => "irq.gicr names a redistributor for each core",
+    }
+}
+
 fn own() -> Redistributor {
     let number = NUMBERS[cpu::index().get()].load(Ordering::Relaxed);
     redistributor(number).expect("init_cpu found it")
 }
 
 pub(super) fn init_cpu() {
-    let number = find().expect("irq.gicr names a redistributor for each core");
+    let number = find().unwrap_or_else(|| panic!("{}", missing()));
     NUMBERS[cpu::index().get()].store(number, Ordering::Relaxed);
     let Redistributor { control, private } = own();
     control.write(GICR_WAKER, 0);
