@@ -8,12 +8,13 @@ mod report;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use codegen::diagnostic::Severity;
 use codegen::import::{Answers, Class, Conduit, Method, Source};
 use codegen::plan::{Flavour, Plan};
 
+use crate::cpu_time;
 use crate::failure::Failure;
 
 pub use fetch::{Trees, fetch};
@@ -40,9 +41,9 @@ pub struct Outcome {
     pub text: String,
     /// Its release plan, or the codes that stand against it.
     pub plan: Result<Box<Plan>, Vec<&'static str>>,
-    /// How long importing took.
+    /// Processor time of importing.
     pub import_time: Duration,
-    /// How long load, check and plan took.
+    /// Processor time of load, check and plan.
     pub check_time: Duration,
 }
 
@@ -74,16 +75,16 @@ pub fn examine(folder: &Path, tree: &Path) -> Result<Outcome, Failure> {
     let name = tree.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let source = Source { name: name.clone(), file: shown.clone(), sha256: "0".repeat(64) };
     let failed = |error: &dyn std::fmt::Display| Failure::Run(format!("{shown}: {error}"));
-    let began = Instant::now();
+    let began = cpu_time::now()?;
     let plain = codegen::import::import(&bytes, &source, &Answers::default()).map_err(|error| failed(&error))?;
-    let import_time = began.elapsed();
+    let import_time = cpu_time::now()? - began;
     let holes: Vec<_> = plain.holes.iter().map(|hole| hole.key).collect();
     let parses = plain.text.parse::<toml::Table>().is_ok();
     let mut best = None;
     for base in MEMORY {
         let answers = answers(&bytes, &holes, base).map_err(|error| failed(&error))?;
         let imported = codegen::import::import(&bytes, &source, &answers).map_err(|error| failed(&error))?;
-        let began = Instant::now();
+        let began = cpu_time::now()?;
         let plan = plan(&name, &imported.text);
         let outcome = Outcome {
             tree: shown.clone(),
@@ -93,7 +94,7 @@ pub fn examine(folder: &Path, tree: &Path) -> Result<Outcome, Failure> {
             text: imported.text,
             plan,
             import_time,
-            check_time: began.elapsed(),
+            check_time: cpu_time::now()? - began,
         };
         let done = outcome.plan.is_ok() || !holes.contains(&"memory.bank");
         best = Some(outcome);

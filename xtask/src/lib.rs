@@ -21,6 +21,7 @@ pub mod audit;
 pub mod bench;
 pub mod import;
 pub mod corpus;
+pub mod cpu_time;
 pub mod suites;
 pub mod tidy;
 pub mod doctor;

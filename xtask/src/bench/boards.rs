@@ -64,7 +64,7 @@ pub fn boards(builder: &Builder<'_>) -> Result<Boards, Failure> {
     Ok(Boards { machine: machine(), package: trees.package, rows, measured: measured(builder)? })
 }
 
-/// The slowest board of `platforms/`.
+/// The boards of `platforms/`.
 fn shipped(builder: &Builder<'_>) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for board in boards::all(builder.project)? {
@@ -108,8 +108,9 @@ impl Boards {
     pub fn markdown(&self) -> String {
         let mut page = format!(
             "# What boards cost\n\n\
-             Made by `cargo xtask bench boards --write` on {}, the generator compiled with opt-level 1. Device trees are those of\n\
-             the package `{}`; a check reads the file and plans all three flavours.\n\n\
+             Made by `cargo xtask bench boards --write` on {}, the generator compiled with opt-level 1. A check reads the\n\
+             file and plans all three flavours. Boards of `platforms/`: the quickest of five; device trees of the package\n\
+             `{}`: processor time.\n\n\
              | what | ms | at most |\n| --- | ---: | ---: |\n",
             self.machine, self.package
         );
