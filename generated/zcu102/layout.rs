@@ -689,6 +689,7 @@ pub static DOMAINS: [types::Domain; 1] = [
         name: "payload",
         vmid: 1,
         vcpus: 1,
+        pins: &[],
         ipa: paging::Ipa::new(0x4000_0000),
         memory: paging::PhysAddr::new(0x0040_0000),
         memory_bytes: 0x100_0000,

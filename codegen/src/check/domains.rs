@@ -82,6 +82,7 @@ pub(super) fn domains(
     owners(checker, domains);
     guest::console(checker, domains, file.console.as_ref());
     guest::vcpus(checker, domains, irq);
+    guest::pins(checker, domains, file.cpu.as_ref());
     let list: Vec<_> = domains.iter().map(|domain| self::domain(checker, &domain.value, devices, memory)).collect();
     total(checker, domains, memory);
     list.into_iter().collect()
@@ -126,6 +127,7 @@ fn domain(
     Some(model::Domain {
         name: name.clone(),
         vcpus: checker.sourced(&table.vcpus),
+        pins: table.cpus.iter().map(|cpu| cpu.value).collect(),
         ipa: Ipa::new(ipa),
         memory_bytes: bytes,
         memory_at: at,

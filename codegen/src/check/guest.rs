@@ -6,7 +6,7 @@ use super::Checker;
 use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::model::Irq;
-use crate::schema::{Console, ConsoleWord, Domain, DomainConsole, Written};
+use crate::schema::{Console, ConsoleWord, Cpu, Domain, DomainConsole, Written};
 
 /// CPU interfaces of a GICv2. Arm IHI 0048, GICD_TYPER.CPUNumber.
 const GICV2_CPUS: u32 = 8;
@@ -63,6 +63,30 @@ pub(super) fn vcpus(checker: &mut Checker, domains: &[Written<Domain>], irq: Opt
         if vcpus.value > GICV2_CPUS {
             let claim = format!("domain {} has {} vcpus, a GICv2 serves {GICV2_CPUS}", name.value, vcpus.value);
             checker.at(&codes::E0404, vcpus.span, claim, "too many for this board", "give it 8 or fewer");
+        }
+    }
+}
+
+/// Each pinned vCPU has its CPU, and either all are pinned or none.
+pub(super) fn pins(checker: &mut Checker, domains: &[Written<Domain>], cpu: Option<&Written<Cpu>>) {
+    let cores = cpu.map_or(&[][..], |cpu| &cpu.value.core);
+    for domain in domains {
+        let Domain { name, vcpus, cpus, .. } = &domain.value;
+        let (name, count) = (&name.value, cores.len() as u32);
+        for pinned in
+            cpus.iter().filter(|pinned| pinned.value >= count && checker.is_complete("cpu.core")).collect::<Vec<_>>()
+        {
+            let claim = format!("domain {name} is pinned to CPU {}, the board has {count} cores", pinned.value);
+            let help = format!("cores count from 0: the last one is {}", count.saturating_sub(1));
+            checker.at(&codes::E0418, pinned.span, claim, "no such CPU", &help);
+        }
+        if let Some(last) = cpus.last()
+            && cpus.len() as u32 != vcpus.value
+        {
+            let claim = format!("domain {name} has {} vcpus, and {} are pinned", vcpus.value, cpus.len());
+            let found =
+                Diagnostic::new(&codes::E0419, claim).at(last.span, "the last one pinned").at(vcpus.span, "vcpus");
+            checker.push(found.help("name a CPU for each, one behind the other, or leave the key out"));
         }
     }
 }

@@ -85,6 +85,16 @@ codes! {
     "[console]\nkind = \"xuartps\"\n\n[[domain]]\nconsole = \"board\""
     "[[domain]]\nconsole = \"hypercall\""
 
+    E0418 Error "a virtual CPU is pinned to a CPU that is not there"
+    "`domain.cpus` holds places among `[[cpu.core]]`, from 0 on; a virtual CPU that is pinned runs nowhere else."
+    "vcpus = 1\ncpus = [4]   # four cores"
+    "vcpus = 1\ncpus = [3]"
+
+    E0419 Error "some of a domain's virtual CPUs are pinned, and some are not"
+    "`domain.cpus` names a CPU for each virtual CPU, in order; without the key all of them float."
+    "vcpus = 2\ncpus = [3]"
+    "vcpus = 2\ncpus = [2, 3]"
+
     E0420 Error "domains need an interrupt controller with a virtual half"
     "A guest sees a CPU interface of its own: GICv2 has GICH and GICV for it, GICv3 registers. The Raspberry Pi's controller and a GICv2 without them have nothing of the kind, so the hypervisor starts all processors there, reports its map and powers off."
     "[irq]\nkind = \"bcm2836\"\n\n[[domain]]\nname = \"linux\""

@@ -11,6 +11,8 @@ pub struct Domain {
     pub name: String,
     /// Virtual CPUs.
     pub vcpus: Sourced<u32>,
+    /// The CPU that each of them runs on, by its place among the cores; empty where any may.
+    pub pins: Vec<u32>,
     /// Where the guest sees its memory.
     pub ipa: Ipa,
     /// How much it gets, bytes, a multiple of 2 MiB.

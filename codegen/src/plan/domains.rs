@@ -216,6 +216,7 @@ pub(super) fn assemble(
             name: domain.name.clone(),
             vmid: u16::try_from(number + 1).expect("domains are fewer than VMIDs"),
             vcpus: domain.vcpus.value,
+            pins: domain.pins.clone(),
             ipa: domain.ipa,
             memory: FrameRange::new(Frame::containing(*base), domain.memory_bytes / PAGE_BYTES),
             ipa_bits: Stage2Shape::of(board, domain).ipa_bits,

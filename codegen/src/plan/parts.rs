@@ -343,6 +343,8 @@ pub struct PlannedDomain {
     pub vmid: u16,
     /// Virtual CPUs.
     pub vcpus: u32,
+    /// The CPU that each runs on; empty where any may.
+    pub pins: Vec<u32>,
     /// Where the guest sees its memory.
     pub ipa: Ipa,
     /// Where that memory lies.

@@ -358,9 +358,10 @@ fn domains(plan: &Plan) -> TokenStream {
             OnReboot::Restart => quote!(types::OnReboot::Restart),
             OnReboot::Off => quote!(types::OnReboot::Off),
         };
+        let pins = domain.pins.iter().map(|cpu| count(*cpu));
         let (map, from) = (guest::tokens(&domain.map), origin(domain.from));
         quote!(types::Domain {
-            name: #name, vmid: #vmid, vcpus: #vcpus, ipa: #ipa, memory: #memory, memory_bytes: #bytes,
+            name: #name, vmid: #vmid, vcpus: #vcpus, pins: &[#(#pins),*], ipa: #ipa, memory: #memory, memory_bytes: #bytes,
             ipa_bits: #ipa_bits, tables_limit_frames: #limit, kernel: #kernel, initrd: #initrd,
             device_tree: #tree, console: #console, on_reboot: #on_reboot, map: #map, from: #from,
         })

@@ -19,6 +19,11 @@ pub struct Domain {
     ///
     /// unit: count, 1 to 512; default: none
     pub vcpus: Written<u32>,
+    /// The CPU that each virtual processor runs on, and no other: its place among `[[cpu.core]]`, from 0 on.
+    ///
+    /// unit: list of numbers, one for each of `vcpus`; default: any CPU runs any of them
+    #[serde(default)]
+    pub cpus: Vec<Written<u32>>,
     /// The guest's RAM.
     ///
     /// unit: table; default: none

@@ -308,6 +308,8 @@ pub struct Domain {
     pub vmid: u16,
     /// Virtual CPUs.
     pub vcpus: u32,
+    /// The CPU that each runs on, in order; empty where any may run any.
+    pub pins: &'static [u32],
     /// Where the guest sees its memory.
     pub ipa: Ipa,
     /// Where that memory lies, 2 MiB aligned.

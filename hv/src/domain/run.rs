@@ -3,6 +3,7 @@
 //! A CPU comes here on an empty stack or leaves what is on it behind: nothing here returns to a guest's exit. What is
 //! kept of a vCPU lies in its pages; what is kept here are numbers.
 
+use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use spin::mutex::TicketMutex;
@@ -25,7 +26,23 @@ const NEVER: u64 = u64::MAX;
 type All = Scheduler<SEATS, { CPUS.len() }>;
 
 /// Held for a few looks, so that whoever waits for it need not answer others.
-static SCHEDULER: TicketMutex<All> = TicketMutex::new(Scheduler::new(&[Affinity::Floating; SEATS]));
+static SCHEDULER: TicketMutex<All> = TicketMutex::new(Scheduler::new(&AFFINITIES));
+
+/// Where each vCPU of the plan may run.
+const AFFINITIES: [Affinity; SEATS] = {
+    let mut all = [Affinity::Floating; SEATS];
+    let mut domain = 0;
+    while domain < DOMAINS.len() {
+        let (pins, mut vcpu) = (DOMAINS[domain].pins, 0);
+        while vcpu < pins.len() {
+            let cpu = CpuIndex::new(pins[vcpu] as usize).expect("a vCPU is pinned to one of the board's CPUs");
+            all[first_seat(domain) + vcpu] = Affinity::Pinned(cpu);
+            vcpu += 1;
+        }
+        domain += 1;
+    }
+    all
+};
 
 /// How a domain has ended: no CPU runs it any more, those that have it loaded unload it.
 static ENDS: [TicketMutex<Option<End>>; DOMAINS.len()] = [const { TicketMutex::new(None) }; DOMAINS.len()];
@@ -53,8 +70,18 @@ static TURN_ENDS: [AtomicU64; CPUS.len()] = [const { AtomicU64::new(NEVER) }; CP
 static RAN: [[AtomicU32; CPUS.len()]; DOMAINS.len()] =
     [const { [const { AtomicU32::new(0) }; CPUS.len()] }; DOMAINS.len()];
 
-/// Whether there are more vCPUs than CPUs: one that spins on another one's lock is made to leave then.
-pub const OVERCOMMITTED: bool = SEATS > CPUS.len();
+/// Whether there are more vCPUs than CPUs, in all or on one: one that spins on another one's lock is made to leave then.
+pub const OVERCOMMITTED: bool = SEATS > CPUS.len() || {
+    let (mut shared, mut pinned, mut at) = (false, [false; CPUS.len()], 0);
+    while at < SEATS {
+        if let Affinity::Pinned(cpu) = AFFINITIES[at] {
+            shared |= pinned[cpu.get()];
+            pinned[cpu.get()] = true;
+        }
+        at += 1;
+    }
+    shared
+};
 
 /// The seat of the first vCPU of the domain with this number.
 const fn first_seat(domain: usize) -> usize {
@@ -128,6 +155,7 @@ fn start(domain: &'static Domain) {
     let (at, tree, vcpus) = (BLOBS[domain.kernel].ipa, BLOBS[domain.device_tree].ipa, domain.vcpus);
     say!("domain {}: enters EL1 at {at}, device tree at {tree}, {vcpus} vCPUs", domain.name);
     inbox::clear(domain);
+    RAN[number(domain)].iter().for_each(|ran| ran.store(0, Ordering::Relaxed));
     this::guest::begin(domain);
     let code = switch_on(domain, 0, entry);
     assert!(code == Code::Success, "no vCPU of a new domain is on");
@@ -316,6 +344,9 @@ fn take_apart(domain: &'static Domain) {
     let Ok(closed) = spaces::slot(domain).close() else { return };
     this::guest::withdraw(domain);
     here::end(domain);
+    if !domain.pins.is_empty() {
+        say!("domain {}: ran on CPUs{}", domain.name, RanOn(domain));
+    }
     let spaces::Destroyed { free, lost } = spaces::destroy(domain, closed);
     say!("domain {}: destroyed, {lost} frames lost, {free} free", domain.name);
     let how = *ENDS[number(domain)].lock();
@@ -348,4 +379,14 @@ fn gone() {
         say!("all domains are off; powering off");
     }
     power::off()
+}
+
+/// The CPUs that have run a domain since it began.
+struct RanOn(&'static Domain);
+
+impl fmt::Display for RanOn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut ran = RAN[number(self.0)].iter().enumerate().filter(|(_, ran)| ran.load(Ordering::Relaxed) != 0);
+        ran.try_for_each(|(cpu, _)| write!(out, " {cpu}"))
+    }
 }

@@ -15,6 +15,8 @@ struct Case {
     variant: Variant,
     domains: &'static [&'static str],
     vcpus: u32,
+    /// What is said besides: where pinned ones ran.
+    says: &'static [&'static str],
 }
 
 pub(super) fn run(bench: &mut Bench<'_>) {
@@ -26,26 +28,36 @@ pub(super) fn run(bench: &mut Bench<'_>) {
     }
 }
 
-fn cases() -> [Case; 3] {
+fn cases() -> [Case; 4] {
     let first = |vcpus: u32| format!("[[domain]]\nname = \"payload\"\nvcpus = {vcpus}\n\n");
     let second = "[[domain]]\nname = \"second\"\nvcpus = 2\nmemory = { base = 0x4000_0000, size = \"16 MiB\" }\n\
                   kernel = \"payload\"\nkernel-max = \"64 KiB\"\nconsole = \"hypercall\"\n";
     let (both, two_of_each) = (&["payload", "second"], first(2) + second);
+    let pinned = format!("{}cpus = [2, 2]\n\n[[domain]]\nname = \"payload\"\nvcpus = 2\ncpus = [3, 2]\n", second);
     [
         Case {
             variant: Variant::new("together-4", "two domains with 2 vCPUs each on 4 CPUs", &two_of_each),
             domains: both,
             vcpus: 2,
+            says: &[],
         },
         Case {
             variant: Variant::new("together-2", "4 vCPUs on 2 CPUs", &(cores(2) + &first(4))),
             domains: &both[..1],
             vcpus: 4,
+            says: &[],
         },
         Case {
             variant: Variant::new("together-1", "two domains with 2 vCPUs each on 1 CPU", &(cores(1) + &two_of_each)),
             domains: both,
             vcpus: 2,
+            says: &[],
+        },
+        Case {
+            variant: Variant::new("together-pinned", "two domains with 2 vCPUs each, pinned to 2 of 4 CPUs", &pinned),
+            domains: both,
+            vcpus: 2,
+            says: &["tabula: domain payload: ran on CPUs 2 3", "tabula: domain second: ran on CPUs 2"],
         },
     ]
 }
@@ -79,6 +91,9 @@ fn judge(case: &Case, lines: &[String]) -> Result<(), Failure> {
     // Each domain's starts with it: the boot before it takes longer than two reads of a counter.
     if !began.iter().all(|tick| *tick > BOOT_TICKS) || began.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(Failure::Run(format!("virtual times that began at {began:?}")));
+    }
+    if let Some(missing) = case.says.iter().find(|line| !lines.iter().any(|said| said == **line)) {
+        return Err(Failure::Run(format!("no line `{missing}`")));
     }
     let hellos = lines.iter().take_while(|line| !line.ends_with(": powered off"));
     let hellos = hellos.filter(|line| line.ends_with("payload: hello from EL1")).count();

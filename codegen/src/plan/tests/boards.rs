@@ -39,6 +39,7 @@ pub(crate) fn domain(name: &str, bytes: u64) -> Domain {
     Domain {
         name: name.into(),
         vcpus: line(1, 81),
+        pins: Vec::new(),
         ipa: Ipa::new(0x4000_0000),
         memory_bytes: bytes,
         memory_at: Placement::Auto(Origin::Default),
