@@ -16,7 +16,7 @@ const BARE_CODE_MAX_BYTES: u64 = 64 * 1024;
 /// shrink only.
 const CODE_MAX_BYTES: u64 = 165 * 1024;
 /// The same with several guests, on an emulated PL011 among others: what is a constant for one alone is code for them.
-const SEVERAL_CODE_MAX_BYTES: u64 = 168 * 1024;
+const SEVERAL_CODE_MAX_BYTES: u64 = 169 * 1024;
 /// The board whose code is measured without guests, and with the built-in one alone.
 const MEASURED: &str = "qemu-arm64";
 
