@@ -44,11 +44,11 @@ fn load(cache: &Cache, owner: Owner) {
 
 /// Maps a frame and unmaps it; where it was.
 #[inline(always)]
-fn touch(view: OwnView, frame: Frame) -> Option<VirtAddr> {
+fn touch(view: OwnView, frame: Frame) -> VirtAddr {
     let page = view.map(frame).expect("nobody else uses the cache");
     match page.cells() {
-        Cells::Mapped(at) => Some(at),
-        Cells::Table(_) => None,
+        Cells::Mapped(at) => at,
+        Cells::Table(_) => unreachable!("a page has been mapped, not a table"),
     }
 }
 
