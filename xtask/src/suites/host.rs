@@ -16,6 +16,10 @@ use libtest::Report;
 /// Seconds of the mutation loops.
 const MUTATION_SECONDS: [(Length, &str); 2] = [(Length::Short, "60"), (Length::Long, "600")];
 
+/// The README's picture, and its board.
+const PICTURE: &str = "docs/memory-map.svg";
+const PICTURED: &str = "qemu-arm64";
+
 /// Names of tests that did not report.
 const UNHEARD_SHOWN: usize = 16;
 
@@ -43,6 +47,25 @@ pub(super) fn generated(bench: &mut Bench<'_>) {
             let name = format!("generated {} {}", board.name, profile.word());
             let result = compare(bench, &board, profile);
             bench.job(name, result);
+        }
+    }
+    let result = picture(bench);
+    bench.job(format!("generated {PICTURE}"), result);
+}
+
+/// The README's picture is the one that `map` draws today.
+fn picture(bench: &Bench<'_>) -> Result<(), Failure> {
+    let project = bench.builder.project;
+    let board = boards::resolve_one(project, project.root(), PICTURED)?;
+    let drawn = codegen::map::svg(&Planned::new(&board, Profile::Release)?.plan);
+    let drawn = drawn.map_err(|error| Failure::Generate(error.to_string()))?;
+    let path = project.root().join(PICTURE);
+    let kept = std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
+    match kept == drawn {
+        true => Ok(()),
+        false => {
+            let remedy = format!("cargo xtask map -p {PICTURED} --format svg > {PICTURE}");
+            Err(Failure::Generate(format!("{PICTURE} is out of date: `{remedy}`")))
         }
     }
 }
