@@ -7,8 +7,6 @@ mod random;
 mod refusals;
 mod rows;
 
-use std::time::Duration;
-
 use super::{Bench, LIMIT, Length, variants};
 use crate::boards::BoardFile;
 use crate::build::{Built, names};
@@ -58,8 +56,7 @@ fn board_file(bench: &Bench<'_>, base: &'static str, board: &Board) -> Result<Bo
 
 /// Builds and boots one board and judges its rows.
 fn run_on(bench: &mut Bench<'_>, name: &str, (base, board): (&str, &Board), file: &BoardFile) {
-    let booted =
-        bench.builder.build(file, Profile::SelfTest).and_then(|built| Ok((boot(bench, &built, LIMIT)?, built)));
+    let booted = bench.builder.build(file, Profile::SelfTest).and_then(|built| Ok((boot(bench, &built)?, built)));
     let (outcome, mut built) = match booted {
         Ok(booted) => booted,
         Err(failure) => return bench.job(format!("boot self-test on {name}"), Err(failure)),
@@ -83,9 +80,9 @@ fn run_on(bench: &mut Bench<'_>, name: &str, (base, board): (&str, &Board), file
     }
 }
 
-fn boot(bench: &Bench<'_>, built: &Built, limit: Duration) -> Result<Outcome, Failure> {
+fn boot(bench: &Bench<'_>, built: &Built) -> Result<Outcome, Failure> {
     let mut command = emulator::command(bench.builder.host, built, &[])?;
-    emulator::run(&mut command, limit, Show::Quiet)
+    emulator::run(&mut command, LIMIT, Show::Quiet)
 }
 
 /// What the console says of each expected row, and whether it says anything of others.

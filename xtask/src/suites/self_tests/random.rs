@@ -2,8 +2,6 @@
 //!
 //! The image under test is the self-test image, in whose data the number of steps is written.
 
-use std::time::Duration;
-
 use super::{boot, judge_row, report};
 use crate::build::Built;
 use crate::failure::Failure;
@@ -20,8 +18,6 @@ const VARIABLE: &str = "RANDOM_STEPS";
 const STEPS: u64 = 100_000;
 /// The row.
 const ROW: &str = "p8: random allocations and frees end where they began";
-/// Longest run.
-const LIMIT: Duration = Duration::from_secs(900);
 
 /// Boots once more, for this row.
 pub(super) fn run(bench: &mut Bench<'_>, name: &str, built: &mut Built) {
@@ -30,7 +26,7 @@ pub(super) fn run(bench: &mut Bench<'_>, name: &str, built: &mut Built) {
 }
 
 fn ends_where_it_began(bench: &Bench<'_>, built: &Built) -> Result<(), Failure> {
-    let outcome = boot(bench, built, LIMIT)?;
+    let outcome = boot(bench, built)?;
     let reported: Vec<_> = outcome.lines.iter().filter_map(|line| report(line)).collect();
     judge_row(ROW, &reported).map_err(Failure::Run)?;
     let counts = format!("tabula: p8: {STEPS} random steps");

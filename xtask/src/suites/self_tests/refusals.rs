@@ -2,7 +2,6 @@
 //!
 //! The image under test is the self-test image, in whose data the number of frames that boot may have is written.
 
-use super::super::LIMIT;
 use super::boot;
 use crate::build::Built;
 use crate::failure::Failure;
@@ -36,7 +35,7 @@ pub(super) fn run(bench: &mut Bench<'_>, name: &str, built: &mut Built, lines: &
 
 /// The same image with as many frames as boot needs: its rows run, so nothing but the number stopped the others.
 fn goes_on(bench: &Bench<'_>, built: &Built) -> Result<(), Failure> {
-    let outcome = boot(bench, built, super::LIMIT)?;
+    let outcome = boot(bench, built)?;
     match outcome.lines.iter().any(|line| line.ends_with(" passed, 0 failed")) {
         true => Ok(()),
         false => Err(Failure::Run(format!("it does not go on\n{}", outcome.lines.join("\n")))),
@@ -44,7 +43,7 @@ fn goes_on(bench: &Bench<'_>, built: &Built) -> Result<(), Failure> {
 }
 
 fn stops(bench: &Bench<'_>, built: &Built) -> Result<(), Failure> {
-    let outcome = boot(bench, built, LIMIT)?;
+    let outcome = boot(bench, built)?;
     let said = outcome.lines.iter().any(|line| line.starts_with("tabula: mismatch: "));
     match (said, outcome.status) {
         (true, Some(status)) if status.success() => Ok(()),
