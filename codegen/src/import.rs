@@ -290,10 +290,7 @@ fn hypervisor(console: &console::Console, gic: &gic::Gic, answers: &Answers, pag
     page.key("fixmap", &format!("{{ slots = {} }}", 16 + console.pages()), "a page each for what is mapped for good");
     page.key("pmap", "{ slots = 8 }", "");
     page.key("firmware", "{ slots = 272 }", "a device tree of up to 1 MiB and a block's edge");
-    page.key("mapcache", "{ slots-per-cpu = 64 }", "");
-    page.header("[directmap]");
-    page.key("policy", "\"none\"", "");
-    page.key("boot-option", "false", "");
+    windows(page);
     if answers.guest == Guest::Payload && matches!(gic.class, IrqClass::GicV2 | IrqClass::GicV3) {
         page.header("[[domain]]");
         page.key("name", "\"payload\"", "");
@@ -304,6 +301,14 @@ fn hypervisor(console: &console::Console, gic: &gic::Gic, answers: &Answers, pag
         page.key("console", "\"hypercall\"", "");
     }
     emulator(answers, page);
+}
+
+/// The map cache and the directmap, the same on every machine.
+fn windows(page: &mut Page) {
+    page.key("mapcache", "{ slots-per-cpu = 64 }", "");
+    page.header("[directmap]");
+    page.key("policy", "\"none\"", "");
+    page.key("boot-option", "false", "");
 }
 
 fn emulator(answers: &Answers, page: &mut Page) {

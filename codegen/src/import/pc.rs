@@ -7,7 +7,7 @@ use paging::PAGE_BYTES;
 
 use super::memory::PA_BITS;
 use super::page::{self, Page};
-use super::{Answers, Banks, BringUp, Class, ImportError, Imported, Init, IrqClass, Source, emulator};
+use super::{Answers, Banks, BringUp, Class, ImportError, Imported, Init, IrqClass, Source, emulator, windows};
 
 /// What firmware told.
 #[derive(Clone, Debug, Default)]
@@ -239,9 +239,6 @@ fn hypervisor(answers: &Answers, page: &mut Page) {
     page.key("fixmap", "{ slots = 16 }", "a page each for what is mapped for good");
     page.key("pmap", "{ slots = 8 }", "");
     page.key("firmware", "{ slots = 272 }", "1 MiB of boot information and a block's edge");
-    page.key("mapcache", "{ slots-per-cpu = 64 }", "");
-    page.header("[directmap]");
-    page.key("policy", "\"none\"", "");
-    page.key("boot-option", "false", "");
+    windows(page);
     emulator(answers, page);
 }
