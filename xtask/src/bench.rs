@@ -12,14 +12,13 @@ pub mod linux;
 pub mod memory;
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::boards::{BoardFile, Place};
 use crate::build::{Builder, Built, names};
 use crate::cli::Profile;
-use crate::emulator::{self, Show};
+use crate::emulator::{self, LIMIT, Show};
 use crate::failure::Failure;
 use crate::guests::{self, PAYLOAD};
 use crate::project::Project;
@@ -30,8 +29,6 @@ pub use calls::{Calls, calls};
 
 /// The board whose boot is counted, with one CPU.
 const BOARD: &str = "qemu-arm64";
-/// Longest run.
-const LIMIT: Duration = Duration::from_secs(120);
 /// Nanoseconds in a second; with `shift=0` an instruction takes one.
 const SECOND_NS: u64 = 1_000_000_000;
 /// What the payload says of the timer at its first instruction.

@@ -16,6 +16,9 @@ use crate::host::Host;
 use crate::packages::{self, QEMU_ARM, QEMU_X86};
 use crate::process;
 
+/// Longest run of a machine that tests or counts. A good one takes seconds; this one only ends what hangs, also where the machine is busy.
+pub const LIMIT: Duration = Duration::from_secs(900);
+
 /// The last line of a good run with domains.
 pub const DOMAINS_OFF: &str = "tabula: all domains are off; powering off";
 /// The last line of a good run without.

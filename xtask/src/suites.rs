@@ -27,14 +27,12 @@ mod together;
 mod toolchains;
 mod variants;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::build::Builder;
+use crate::emulator::LIMIT;
 use crate::failure::Failure;
 pub use tally::Tally;
-
-/// Longest run of a machine. A good one takes seconds; this one only ends what hangs, also where the machine is busy.
-const LIMIT: Duration = Duration::from_secs(900);
 
 /// How much time suites may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,6 @@ mod exits;
 mod text;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -17,15 +16,13 @@ use super::counter::{self, REPEATABLE, SCRUB_SYMBOL, count, function};
 use super::machine;
 use crate::build::{Builder, Built, names};
 use crate::cli::Profile;
-use crate::emulator::{self, Show};
+use crate::emulator::{self, LIMIT, Show};
 use crate::failure::Failure;
 use crate::guests::{self, Guest};
 
 pub use boards::{CASES, Case};
 pub use budgets::Verdict;
 
-/// Longest run; a good one takes ten seconds on a machine of its own.
-const LIMIT: Duration = Duration::from_secs(300);
 /// The function that every domain's end comes through, as its mangled name spells it.
 const ENDED: &str = "6domain3run5ended";
 /// EL2's vectors; from a lower level with AArch64 come synchronous exceptions, then interrupts. Arm ARM (DDI 0487),

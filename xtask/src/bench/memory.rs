@@ -12,7 +12,6 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -20,7 +19,7 @@ use super::counter::{self, REPEATABLE, SCRUB_SYMBOL, function};
 use crate::boards::BoardFile;
 use crate::build::{Builder, Built, names};
 use crate::cli::Profile;
-use crate::emulator::{self, Outcome, Show};
+use crate::emulator::{self, LIMIT, Outcome, Show};
 use crate::failure::Failure;
 use crate::packages::{self, QEMU_ARM};
 use crate::process;
@@ -30,8 +29,6 @@ pub use boards::{BASES, POLICIES};
 pub use budgets::{Verdict, judge};
 pub use report::{REPORT, agrees};
 
-/// Longest run.
-const LIMIT: Duration = Duration::from_secs(300);
 /// The last line of a run that measured everything.
 const END: &str = "tabula: measured";
 /// The function that x86-64 sends every interrupt to another CPU with, as its mangled name spells it.
